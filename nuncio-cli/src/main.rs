@@ -1,0 +1,3 @@
+//! The `nuncio` program.
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! The NATS client protocol with no I/O, no clock and no runtime.
+
+pub mod connect;
+pub mod decode;
+pub mod encode;
+pub mod header;
+pub mod inbox;
+pub mod info;
+pub mod message;
+pub mod op;
+pub mod outbox;
+pub mod pool;
+pub mod registry;
+pub mod requests;
+pub mod server_error;
+pub mod session;
+pub mod subject;
