@@ -1,1 +1,356 @@
-//! Placeholder.
+//! What waits to be written: encoded frames in one buffer, large payloads chained between them by reference.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use memchr::memchr;
+
+use crate::encode;
+use crate::header::HeaderMap;
+
+/// Payloads of at least this many bytes are chained instead of copied, when they are handed over as [`Bytes`].
+///
+/// Below it a copy into the hot buffer is cheaper than one more slice of a vectored write.
+pub const CHAIN_FROM: usize = 4096;
+
+/// A payload on its way out.
+#[derive(Clone, Debug)]
+pub enum Payload<'a> {
+    /// Borrowed bytes: copied into the buffer.
+    Borrowed(&'a [u8]),
+    /// Shared bytes: copied when small, chained when large.
+    Shared(Bytes),
+}
+
+impl Payload<'_> {
+    /// Bytes of the payload.
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether the payload is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The payload's bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Whole frames in the order in which they go over the wire, and how much of them has been written.
+///
+/// No boundary is kept a frame: after a cut the frames are walked once, which costs the hot path nothing.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// All bytes but those of chained payloads.
+    bytes: Vec<u8>,
+    /// Payloads by reference, each before byte `at` of `bytes`.
+    chained: VecDeque<Chained>,
+    /// Bytes in all, chained ones included.
+    len: usize,
+    /// `PUB` and `HPUB` frames.
+    messages: u64,
+    /// Bytes written so far, of all.
+    written: usize,
+    cursor: Cursor,
+}
+
+#[derive(Debug)]
+struct Chained {
+    at: usize,
+    data: Bytes,
+}
+
+/// Where writing goes on.
+#[derive(Debug, Default, Clone, Copy)]
+struct Cursor {
+    /// Next byte of `bytes`.
+    byte: usize,
+    /// Next entry of `chained`.
+    chain: usize,
+    /// Bytes written of that entry.
+    in_chain: usize,
+}
+
+/// What became of the messages of a batch that was cut off.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Salvage {
+    /// Messages of which every byte was written.
+    pub written: u64,
+    /// Messages of which some bytes were written, others not: the server cannot have taken them.
+    pub torn: u64,
+    /// Messages of which no byte was written, kept for the next connection.
+    pub kept: u64,
+}
+
+impl Batch {
+    /// An empty batch; nothing is allocated.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty batch with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Appends a message. The arguments have been validated.
+    #[inline]
+    pub fn publish(
+        &mut self,
+        subject: &[u8],
+        reply: Option<&[u8]>,
+        headers: Option<&HeaderMap>,
+        payload: &Payload<'_>,
+    ) {
+        let before = self.bytes.len();
+        match payload {
+            Payload::Shared(data) if data.len() >= CHAIN_FROM => {
+                encode::publish_head(&mut self.bytes, subject, reply, headers, data.len());
+                self.chained.push_back(Chained { at: self.bytes.len(), data: data.clone() });
+                self.bytes.extend_from_slice(b"\r\n");
+                self.len += data.len();
+            }
+            payload => encode::publish(&mut self.bytes, subject, reply, headers, payload.as_slice()),
+        }
+        self.len += self.bytes.len() - before;
+        self.messages += 1;
+    }
+
+    /// Appends frames that are not messages: `SUB`, `UNSUB`, `PING`, `PONG`, `CONNECT`.
+    pub fn control(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.bytes.len();
+        write(&mut self.bytes);
+        self.len += self.bytes.len() - before;
+    }
+
+    /// Bytes in all.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was appended.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes that are not written yet.
+    pub fn remaining(&self) -> usize {
+        self.len - self.written
+    }
+
+    /// Whether no byte has been written.
+    pub fn is_untouched(&self) -> bool {
+        self.written == 0
+    }
+
+    /// Messages in all.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Memory that the copied part occupies.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Empties the batch and keeps at most `keep` bytes of its memory.
+    pub fn clear(&mut self, keep: usize) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        bytes.shrink_to(keep);
+        *self = Self { bytes, ..Self::default() };
+    }
+
+    /// Fills `out` with what to write next and returns how many slices were set.
+    pub fn slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+        let Cursor { mut byte, mut chain, mut in_chain } = self.cursor;
+        let mut used = 0;
+        for slot in out.iter_mut() {
+            let next = self.chained.get(chain);
+            let stop = next.map_or(self.bytes.len(), |c| c.at);
+            if byte < stop {
+                *slot = IoSlice::new(self.bytes.get(byte..stop).unwrap_or_default());
+                byte = stop;
+            } else if let Some(c) = next {
+                *slot = IoSlice::new(c.data.get(in_chain..).unwrap_or_default());
+                in_chain = 0;
+                chain += 1;
+            } else {
+                break;
+            }
+            used += 1;
+        }
+        used
+    }
+
+    /// Tells that `n` more bytes were written.
+    pub fn advance(&mut self, n: usize) {
+        self.written = (self.written + n).min(self.len);
+        let mut left = n;
+        let cursor = &mut self.cursor;
+        while left > 0 {
+            let next = self.chained.get(cursor.chain);
+            let stop = next.map_or(self.bytes.len(), |c| c.at);
+            if cursor.byte < stop {
+                let step = left.min(stop - cursor.byte);
+                cursor.byte += step;
+                left -= step;
+            } else if let Some(c) = next {
+                let step = left.min(c.data.len() - cursor.in_chain);
+                cursor.in_chain += step;
+                left -= step;
+                if cursor.in_chain == c.data.len() {
+                    cursor.chain += 1;
+                    cursor.in_chain = 0;
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// After a cut: moves the messages of which no byte was written to `keep`, and counts all of them.
+    ///
+    /// Other frames are dropped: subscriptions are sent anew, and nobody waits for a `PONG` any more.
+    pub fn salvage(mut self, keep: &mut Batch) -> Salvage {
+        let mut count = Salvage::default();
+        let (written, mut offset) = (self.written, 0);
+        let bytes = std::mem::take(&mut self.bytes);
+        for frame in Frames::new(&bytes, &mut self.chained) {
+            let end = offset + frame.len();
+            if frame.message {
+                if end <= written {
+                    count.written += 1;
+                } else if offset < written {
+                    count.torn += 1;
+                } else {
+                    count.kept += 1;
+                    keep.append(frame);
+                }
+            }
+            offset = end;
+        }
+        count
+    }
+
+    /// Drops the oldest messages until at most `limit` bytes are left and returns how many went.
+    ///
+    /// Only for a batch of which nothing has been written. Frames that are not messages stay.
+    pub fn drop_oldest(&mut self, limit: usize) -> u64 {
+        let excess = self.len.saturating_sub(limit);
+        if excess == 0 {
+            return 0;
+        }
+        let mut gone = 0;
+        self.drop_messages(|frame| {
+            let drop = gone < excess;
+            gone += if drop { frame.len() } else { 0 };
+            drop
+        })
+    }
+
+    /// Drops the messages whose header block and payload have more than `max` bytes and returns how many went.
+    ///
+    /// Only for a batch of which nothing has been written.
+    pub fn drop_larger(&mut self, max: usize) -> u64 {
+        self.drop_messages(|frame| frame.body > max)
+    }
+
+    fn drop_messages(&mut self, mut which: impl FnMut(&Frame<'_>) -> bool) -> u64 {
+        let mut old = std::mem::take(self);
+        let bytes = std::mem::take(&mut old.bytes);
+        let mut dropped = 0;
+        for frame in Frames::new(&bytes, &mut old.chained) {
+            if frame.message && which(&frame) {
+                dropped += 1;
+            } else {
+                self.append(frame);
+            }
+        }
+        dropped
+    }
+
+    fn append(&mut self, frame: Frame<'_>) {
+        let total = frame.len();
+        self.bytes.extend_from_slice(frame.head);
+        if let Some(data) = frame.chained {
+            self.chained.push_back(Chained { at: self.bytes.len(), data });
+        }
+        self.bytes.extend_from_slice(frame.tail);
+        self.len += total;
+        self.messages += u64::from(frame.message);
+    }
+}
+
+/// One frame of a batch: what lies before a chained payload, the payload, what lies behind.
+struct Frame<'a> {
+    head: &'a [u8],
+    chained: Option<Bytes>,
+    tail: &'a [u8],
+    /// Bytes of header block and payload.
+    body: usize,
+    message: bool,
+}
+
+impl Frame<'_> {
+    fn len(&self) -> usize {
+        self.head.len() + self.chained.as_ref().map_or(0, Bytes::len) + self.tail.len()
+    }
+}
+
+/// Walks over frames that `encode` wrote; it relies on their exact form and stops where that is not met.
+struct Frames<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    chained: &'a mut VecDeque<Chained>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(bytes: &'a [u8], chained: &'a mut VecDeque<Chained>) -> Self {
+        Self { bytes, at: 0, chained }
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Frame<'a>;
+
+    fn next(&mut self) -> Option<Frame<'a>> {
+        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let line_len = memchr(b'\n', rest)? + 1;
+        let line = rest.get(..line_len)?;
+        let has_headers = line.starts_with(b"HPUB ");
+        if !has_headers && !line.starts_with(b"PUB ") {
+            self.at += line_len;
+            return Some(Frame { head: line, chained: None, tail: &[], body: 0, message: false });
+        }
+        let mut numbers = line.trim_ascii_end().rsplit(|b| *b == b' ').map(decimal);
+        let total = numbers.next()??;
+        let header = if has_headers { numbers.next()?? } else { 0 };
+        let body_at = self.at + line_len + header;
+        let chained = match self.chained.front() {
+            Some(c) if c.at == body_at => self.chained.pop_front().map(|c| c.data),
+            _ => None,
+        };
+        let copied = if chained.is_some() { 0 } else { total.checked_sub(header)? };
+        let head = self.bytes.get(self.at..body_at)?;
+        let end = body_at + copied + 2;
+        let tail = self.bytes.get(body_at..end)?;
+        self.at = end;
+        Some(Frame { head, chained, tail, body: total, message: true })
+    }
+}
+
+fn decimal(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -1,1 +1,74 @@
-//! Placeholder.
+//! nuncio: a NATS client.
+//!
+//! ```no_run
+//! #[tokio::main]
+//! async fn main() -> Result<(), nuncio::Error> {
+//!     let nc = nuncio::connect("localhost").name("demo").await?;
+//!     let mut greetings = nc.subscribe("greet.*").await?;
+//!     nc.publish("greet.joe", "hello").await?;
+//!     if let Some(m) = greetings.next().await {
+//!         println!("{}: {}", m.subject(), m.text()?);
+//!     }
+//!     nc.drain().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Start at [`connect()`] and [`Client`].
+//!
+//! - **Builders are awaited.** [`connect()`], [`Client::publish`], [`Client::subscribe`] and [`Client::request`] return
+//!   values to set options on; nothing happens before they are awaited, and a bad argument is reported then.
+//! - **Only the connection runs on tokio.** It is one task; every other future can be polled by any executor, on any
+//!   thread, and every value dropped anywhere.
+//! - **The numbers add up.** Each message that was accepted is written, buffered, lost or maybe lost:
+//!   [`Client::statistics`].
+//! - **Nothing a peer sends is fatal.** What cannot be understood is reported where it is looked at.
+
+mod callback;
+mod client;
+pub mod codec;
+mod config;
+mod connect;
+mod drain;
+mod driver;
+pub mod error;
+mod events;
+mod flush;
+mod message;
+mod publish;
+mod queue;
+mod request;
+mod request_many;
+mod stats;
+mod subscribe;
+mod subscription;
+mod sync;
+mod transport;
+
+pub use callback::{CallbackSubscription, SubscribeCallback};
+pub use client::{Client, ConnectionState};
+pub use codec::{CodecError, Decode, Json, Payload, Text};
+pub use config::WhenFull;
+pub use connect::{Connect, Connecting, Servers, connect};
+pub use drain::DrainReport;
+pub use error::{
+    CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError, PublishError,
+    RequestError, SubscribeError,
+};
+pub use events::{Event, Events};
+pub use message::Message;
+pub use nuncio_proto::addr::{AddrError, ServerAddr};
+pub use nuncio_proto::header::{HeaderError, HeaderMap, HeaderView, Status};
+pub use nuncio_proto::info::ServerInfo;
+pub use nuncio_proto::inbox::nuid;
+pub use nuncio_proto::pool::Backoff;
+pub use nuncio_proto::server_error::ServerError;
+pub use nuncio_proto::subject::SubjectError;
+pub use publish::{Publish, Subject};
+pub use queue::{Limits, OnFull, SubscriptionEnd};
+pub use request::Request;
+pub use request_many::{Replies, RequestMany};
+pub use stats::Statistics;
+pub use subscribe::Subscribe;
+pub use subscription::{Subscription, SubscriptionStats};
+pub use transport::{Connection, Connector, ConnectorFuture};

@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The life of one connection, with no I/O: handshake, keepalive, fences, deadlines and drain.
+
+pub mod fence;
+pub mod handshake;
+pub mod keepalive;
+pub mod timers;

@@ -1,0 +1,99 @@
+//! Every option of a connection, its default and what it costs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nuncio_proto::pool::Backoff;
+use nuncio_proto::secret::Secret;
+
+use crate::queue::{Limits, OnFull};
+use crate::transport::Connector;
+
+/// What happens to a publish while the buffer of outgoing messages is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// It waits for room, at most so long, and then fails with
+    /// [`PublishError::Timeout`](crate::PublishError::Timeout).
+    Wait(Duration),
+    /// It fails at once with [`PublishError::Full`](crate::PublishError::Full).
+    Fail,
+    /// The oldest buffered messages are dropped and counted as lost.
+    DropOldest,
+}
+
+impl Default for WhenFull {
+    /// Wait for at most 10 seconds.
+    fn default() -> Self {
+        Self::Wait(Duration::from_secs(10))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) name: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) token: Option<Secret>,
+    pub(crate) echo: bool,
+    pub(crate) verbose: bool,
+    pub(crate) pedantic: bool,
+    pub(crate) inbox_prefix: String,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) flush_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) ping_interval: Duration,
+    pub(crate) max_pings_out: u32,
+    pub(crate) reconnect: bool,
+    pub(crate) retry_on_initial_connect: bool,
+    pub(crate) max_reconnects: Option<u32>,
+    pub(crate) backoff: Backoff,
+    pub(crate) keep_server_order: bool,
+    pub(crate) ignore_discovered: bool,
+    pub(crate) ignore_auth_error_abort: bool,
+    pub(crate) fail_requests_on_disconnect: bool,
+    pub(crate) outbox_limit: usize,
+    pub(crate) when_full: WhenFull,
+    pub(crate) subscription_limits: Limits,
+    pub(crate) on_full: OnFull,
+    pub(crate) connector: Option<Arc<dyn Connector>>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: None,
+            user: None,
+            password: None,
+            token: None,
+            echo: true,
+            verbose: false,
+            pedantic: false,
+            inbox_prefix: "_INBOX".into(),
+            connect_timeout: Duration::from_secs(20),
+            request_timeout: Duration::from_secs(1),
+            flush_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(2),
+            ping_interval: Duration::from_secs(120),
+            max_pings_out: 2,
+            reconnect: true,
+            retry_on_initial_connect: false,
+            max_reconnects: Some(10),
+            backoff: Backoff::default(),
+            keep_server_order: false,
+            ignore_discovered: false,
+            ignore_auth_error_abort: false,
+            fail_requests_on_disconnect: true,
+            outbox_limit: 8 * 1024 * 1024,
+            when_full: WhenFull::default(),
+            subscription_limits: Limits::default(),
+            on_full: OnFull::default(),
+            connector: None,
+            seed: None,
+        }
+    }
+}

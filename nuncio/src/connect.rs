@@ -1,0 +1,304 @@
+//! Connecting: the options and the first attempt.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use nuncio_proto::addr::{AddrError, ServerAddr};
+use nuncio_proto::inbox;
+use nuncio_proto::pool::{Backoff, Pool, PoolOptions};
+use nuncio_proto::secret::Secret;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::Client;
+use crate::config::{Config, WhenFull};
+use crate::driver::Driver;
+use crate::driver::shared::Shared;
+use crate::error::{CloseReason, ConnectError, ConnectionClosed};
+use crate::queue::{Limits, OnFull};
+use crate::transport::Connector;
+
+/// Connects to a NATS server or to one of several.
+///
+/// The target is a host, `host:port`, a URL such as `nats://user:password@host:4222`, a list of these separated by
+/// commas, or a slice or vector of them; the port is 4222 unless given. Set options on what this returns, then await it.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), nuncio::Error> {
+/// let nc = nuncio::connect("localhost").name("demo").await?;
+/// nc.publish("hello", "world").await?;
+/// nc.flush().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn connect(servers: impl Into<Servers>) -> Connect {
+    Connect { servers: servers.into(), config: Config::default(), runtime: None }
+}
+
+/// The servers to connect to.
+#[derive(Clone, Debug)]
+pub struct Servers(Result<Vec<ServerAddr>, AddrError>);
+
+impl From<&str> for Servers {
+    fn from(list: &str) -> Self {
+        Self(ServerAddr::parse_list(list))
+    }
+}
+
+impl From<String> for Servers {
+    fn from(list: String) -> Self {
+        list.as_str().into()
+    }
+}
+
+impl From<&String> for Servers {
+    fn from(list: &String) -> Self {
+        list.as_str().into()
+    }
+}
+
+impl<T: AsRef<str>> From<&[T]> for Servers {
+    fn from(servers: &[T]) -> Self {
+        Self(servers.iter().map(|s| ServerAddr::parse(s.as_ref())).collect())
+    }
+}
+
+impl<T: AsRef<str>, const N: usize> From<[T; N]> for Servers {
+    fn from(servers: [T; N]) -> Self {
+        servers.as_slice().into()
+    }
+}
+
+impl<T: AsRef<str>> From<Vec<T>> for Servers {
+    fn from(servers: Vec<T>) -> Self {
+        servers.as_slice().into()
+    }
+}
+
+impl From<ServerAddr> for Servers {
+    fn from(server: ServerAddr) -> Self {
+        Self(Ok(vec![server]))
+    }
+}
+
+impl From<Vec<ServerAddr>> for Servers {
+    fn from(servers: Vec<ServerAddr>) -> Self {
+        Self(Ok(servers))
+    }
+}
+
+/// A connection about to be made: set its options, then await it.
+///
+/// # Errors
+///
+/// [`ConnectError`]: an address or option that cannot work, no tokio runtime; with all servers tried once, what the
+/// last one failed with, or a refusal of the credentials where there was one.
+///
+/// # Cancel safety
+///
+/// Dropped before it is complete, no connection is left behind.
+#[derive(Clone)]
+#[must_use = "nothing is connected until this is awaited"]
+pub struct Connect {
+    servers: Servers,
+    config: Config,
+    runtime: Option<runtime::Handle>,
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").field("servers", &self.servers).field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) => |$config:ident| $set:expr;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, $($arg: $type),*) -> Self {
+            let $config = &mut self.config;
+            $set;
+            self
+        }
+    )*};
+}
+
+impl Connect {
+    options! {
+        /// Name of the connection, for the server's monitoring and logs. Default: none.
+        name(name: impl Into<String>) => |c| c.name = Some(name.into());
+        /// User name and password. Those in a server's URL go before them. Default: none.
+        user_and_password(user: impl Into<String>, password: impl Into<String>) => |c| {
+            c.user = Some(user.into());
+            c.password = Some(Secret::from(password.into()));
+        };
+        /// Authentication token. That in a server's URL goes before it. Default: none.
+        token(token: impl Into<String>) => |c| c.token = Some(Secret::from(token.into()));
+        /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
+        echo(echo: bool) => |c| c.echo = echo;
+        /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
+        verbose(verbose: bool) => |c| c.verbose = verbose;
+        /// Ask the server to check subjects more strictly. Default: no.
+        pedantic(pedantic: bool) => |c| c.pedantic = pedantic;
+        /// What inboxes begin with. Default: `_INBOX`. Give each user a prefix of its own to keep replies private.
+        inbox_prefix(prefix: impl Into<String>) => |c| c.inbox_prefix = prefix.into();
+        /// How long one attempt to connect may take, from name look-up to the first `PONG`. Default: 20 seconds.
+        connect_timeout(timeout: Duration) => |c| c.connect_timeout = timeout;
+        /// How long requests wait for a reply unless told otherwise. Default: 1 second.
+        request_timeout(timeout: Duration) => |c| c.request_timeout = timeout;
+        /// How long a flush, a round trip or the drain of a subscription waits for the server. Default: 10 seconds.
+        flush_timeout(timeout: Duration) => |c| c.flush_timeout = timeout;
+        /// How long a drain of the connection may take. Default: 30 seconds.
+        drain_timeout(timeout: Duration) => |c| c.drain_timeout = timeout;
+        /// How long closing, or dropping the last handle, may take to write what is buffered. Default: 2 seconds.
+        close_timeout(timeout: Duration) => |c| c.close_timeout = timeout;
+        /// How often the server is pinged. Default: 2 minutes.
+        ping_interval(interval: Duration) => |c| c.ping_interval = interval;
+        /// How many pings may be unanswered before the connection counts as lost. Default: 2.
+        max_pings_out(pings: u32) => |c| c.max_pings_out = pings;
+        /// Whether a lost connection is made again. Default: yes.
+        reconnect(reconnect: bool) => |c| c.reconnect = reconnect;
+        /// Whether the first connection is retried like later ones. Awaiting the builder then yields a client at once;
+        /// what is published is buffered. Default: no.
+        retry_on_initial_connect(retry: bool) => |c| c.retry_on_initial_connect = retry;
+        /// After how many failed attempts in a row a server is given up, `None` for never; without any server left the
+        /// connection closes. Default: 10.
+        max_reconnects(attempts: impl Into<Option<u32>>) => |c| c.max_reconnects = attempts.into();
+        /// The waits between attempts; the first attempt after a loss is made at once. Default: exponential from 50 ms to
+        /// 8 s with full jitter.
+        backoff(backoff: Backoff) => |c| c.backoff = backoff;
+        /// Whether servers are tried in the order given instead of a random one. Default: no.
+        keep_server_order(keep: bool) => |c| c.keep_server_order = keep;
+        /// Whether servers that the cluster tells of are left out. Default: no.
+        ignore_discovered_servers(ignore: bool) => |c| c.ignore_discovered = ignore;
+        /// Whether to go on when a server refuses the credentials twice in a row. Default: no, the connection closes.
+        ignore_auth_error_abort(ignore: bool) => |c| c.ignore_auth_error_abort = ignore;
+        /// Whether requests that wait for a reply fail when the connection is lost, instead of waiting for their timeout.
+        /// Default: yes.
+        fail_requests_on_disconnect(fail: bool) => |c| c.fail_requests_on_disconnect = fail;
+        /// Bytes of outgoing messages that are buffered at most, while the server is away or slow. Default: 8 MiB.
+        outbox_limit(bytes: usize) => |c| c.outbox_limit = bytes;
+        /// What happens to a publish while that buffer is full. Default: it waits, for at most 10 seconds.
+        when_full(policy: WhenFull) => |c| c.when_full = policy;
+        /// How much may wait in the queue of one subscription. Default: 524,288 messages, 64 MiB.
+        subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
+        /// What is dropped when the queue of a subscription is full. Default: the message that arrives.
+        on_full(policy: OnFull) => |c| c.on_full = policy;
+        /// Makes connections instead of TCP: an in-memory pipe, say. Default: none.
+        connector(connector: impl Connector) => |c| c.connector = Some(Arc::new(connector));
+        /// Seeds the choice of servers and the jitter, for tests that must repeat. Inboxes stay random. Default: random.
+        seed(seed: u64) => |c| c.seed = Some(seed);
+    }
+
+    /// The runtime that the connection runs on. Default: the one that this is first polled in.
+    pub fn runtime(mut self, runtime: runtime::Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    fn start(self) -> Result<Starting, ConnectError> {
+        let servers = self.servers.0?;
+        let mut config = self.config;
+        check(&servers, &config)?;
+        config.outbox_limit = config.outbox_limit.max(1);
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?,
+        };
+        let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
+        let options = PoolOptions {
+            keep_order: config.keep_server_order,
+            max_attempts: config.max_reconnects,
+            backoff: config.backoff.clone(),
+            share_credentials: false,
+        };
+        let pool = Pool::new(servers, options, seed);
+        // The clock of the runtime is read here.
+        let _inside = runtime.enter();
+        let shared = Shared::new(config, inbox::random_token());
+        let client = Client::new(Arc::clone(&shared));
+        let (first, connected) = oneshot::channel();
+        let retry = shared.config.retry_on_initial_connect;
+        runtime.spawn(Driver::new(shared, pool, seed).run(first));
+        Ok(Starting { client, connected: (!retry).then_some(connected) })
+    }
+}
+
+fn check(servers: &[ServerAddr], config: &Config) -> Result<(), ConnectError> {
+    let wrong = |option, problem: &str| Err(ConnectError::Option { option, problem: problem.into() });
+    if servers.is_empty() {
+        return wrong("servers", "there is none; give at least one address");
+    }
+    if let Some(server) = servers.iter().find(|s| s.scheme().is_tls() || s.scheme().is_websocket())
+        && config.connector.is_none()
+    {
+        let problem = format!("the scheme of {server} is not supported yet; use nats://");
+        return Err(ConnectError::Option { option: "servers", problem });
+    }
+    if let Err(error) = inbox::validate_prefix(config.inbox_prefix.as_bytes()) {
+        return wrong("inbox_prefix", &error.to_string());
+    }
+    if config.subscription_limits.messages == 0 || config.subscription_limits.bytes == 0 {
+        return wrong("subscription_limits", "a queue without room would drop every message");
+    }
+    Ok(())
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Client, ConnectError>;
+    type IntoFuture = Connecting;
+
+    fn into_future(self) -> Connecting {
+        Connecting { state: State::New(Box::new(self)) }
+    }
+}
+
+/// The future of [`Connect`].
+#[derive(Debug)]
+#[must_use = "nothing is connected until this is awaited"]
+pub struct Connecting {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New(Box<Connect>),
+    Started(Starting),
+    Over,
+}
+
+#[derive(Debug)]
+struct Starting {
+    client: Client,
+    connected: Option<oneshot::Receiver<Result<(), ConnectError>>>,
+}
+
+impl Future for Connecting {
+    type Output = Result<Client, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::New(connect) => self.state = State::Started(connect.start()?),
+                State::Started(Starting { client, connected: None }) => return Poll::Ready(Ok(client)),
+                State::Started(Starting { client, connected: Some(mut connected) }) => {
+                    return match Pin::new(&mut connected).poll(cx) {
+                        Poll::Ready(Ok(first)) => Poll::Ready(first.map(|()| client)),
+                        Poll::Ready(Err(_)) => {
+                            let reason = CloseReason::RuntimeEnded;
+                            Poll::Ready(Err(ConnectionClosed { reason }.into()))
+                        }
+                        Poll::Pending => {
+                            self.state = State::Started(Starting { client, connected: Some(connected) });
+                            Poll::Pending
+                        }
+                    };
+                }
+                State::Over => return Poll::Pending,
+            }
+        }
+    }
+}

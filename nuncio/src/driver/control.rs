@@ -1,0 +1,141 @@
+//! What the server says besides messages.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use nuncio_proto::encode;
+use nuncio_proto::info::ServerInfo;
+use nuncio_proto::op::ServerOp;
+use nuncio_proto::server_error::ServerError;
+
+use crate::driver::Driver;
+use crate::driver::link::Link;
+use crate::driver::shared::{Failure, MUX_SID, Waiter, now};
+use crate::error::shown;
+use crate::events::Event;
+use crate::queue::SubscriptionEnd;
+use crate::request::hash;
+
+#[derive(Debug)]
+pub(super) enum Control {
+    Info(Box<ServerInfo>),
+    Error(ServerError),
+    Ping,
+    Pong,
+}
+
+impl Control {
+    pub(super) fn from_op(op: ServerOp<'_>) -> Option<Self> {
+        match op {
+            ServerOp::Info(json) => match ServerInfo::parse(json) {
+                Ok(info) => Some(Self::Info(Box::new(info))),
+                Err(error) => {
+                    tracing::warn!(%error, "ignoring an INFO that cannot be read");
+                    None
+                }
+            },
+            ServerOp::Err(text) => Some(Self::Error(ServerError::parse(text))),
+            ServerOp::Ping => Some(Self::Ping),
+            ServerOp::Pong => Some(Self::Pong),
+            ServerOp::Ok | ServerOp::Msg(_) => None,
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn obey(&mut self, control: Control, link: &mut Link) {
+        match control {
+            // One answer is enough for any number of pings that arrive before it is written.
+            Control::Ping if link.urgent.ends_with(encode::PONG) => {}
+            Control::Ping => link.urgent.extend_from_slice(encode::PONG),
+            Control::Pong => self.answer_fence(link),
+            Control::Info(info) => self.learn(*info, link),
+            Control::Error(error) => self.take_error(error, link),
+        }
+    }
+
+    fn answer_fence(&mut self, link: &mut Link) {
+        let fence = {
+            let mut core = self.shared.core();
+            let Some(fence) = core.fences.pong() else { return };
+            core.ledger.confirmed = fence.messages;
+            fence
+        };
+        link.unconfirmed = 0;
+        match fence.waiter {
+            Waiter::Nobody => {}
+            Waiter::Flush(done) => {
+                // Whoever cancelled the flush does not want to know.
+                let _ = done.send(now());
+            }
+            Waiter::Subscription(sid, done) => self.drained(sid, done),
+            Waiter::Drain => self.ending.answered(),
+        }
+    }
+
+    /// The server sends nothing more for a subscription that is being drained.
+    pub(super) fn drained(&mut self, sid: u64, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        self.end_subscription(sid, SubscriptionEnd::Drained);
+        if let Some(done) = done {
+            let _ = done.send(());
+        }
+    }
+
+    fn learn(&mut self, info: ServerInfo, link: &mut Link) {
+        link.info.update(info);
+        link.take_over(&mut self.shared.core());
+        self.learn_servers(link);
+        if link.info.ldm && !std::mem::replace(&mut link.lame, true) {
+            self.pool.lame(link.id);
+            self.shared.events.emit(&Event::LameDuck { server: link.server.clone() });
+        }
+    }
+
+    pub(super) fn learn_servers(&mut self, link: &Link) {
+        if self.shared.config.ignore_discovered {
+            return;
+        }
+        let changes = self.pool.merge_discovered(&link.info.connect_urls, link.id, false);
+        if !changes.is_empty() {
+            let text = |list: Vec<_>| list.iter().map(ToString::to_string).collect();
+            self.shared.events.emit(&Event::ServersChanged {
+                added: text(changes.added),
+                removed: text(changes.removed),
+            });
+        }
+    }
+
+    fn take_error(&mut self, error: ServerError, link: &mut Link) {
+        match &error {
+            ServerError::PublishViolation { subject } => self.deny_publish(subject),
+            ServerError::SubscribeViolation { subject, queue, sid } => {
+                self.deny_subscribe(subject.as_bytes(), queue.as_deref().map(str::as_bytes), *sid);
+            }
+            error if error.closes() != Some(false) => link.note_fault(error.clone()),
+            _ => {}
+        }
+        self.shared.events.emit(&Event::ServerError(error));
+    }
+
+    fn deny_publish(&self, subject: &str) {
+        let waker = self.shared.waits().requests.fail_subject(hash(subject.as_bytes()), Failure::Denied);
+        waker.flatten().into_iter().for_each(Waker::wake);
+    }
+
+    fn deny_subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: Option<u64>) {
+        let Some(sid) = self.registry.find(sid, subject, queue) else { return };
+        if sid == MUX_SID {
+            self.registry.remove(sid);
+            self.shared.core().mux_live = false;
+            self.fail_requests(&Failure::InboxDenied);
+        } else {
+            self.end_subscription(sid, SubscriptionEnd::Denied { subject: shown(subject) });
+        }
+    }
+
+    pub(super) fn fail_requests(&self, failure: &Failure) {
+        let mut wakers = Vec::new();
+        self.shared.waits().requests.fail_all(failure, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,184 @@
+//! From read bytes to the queues of those who wait for them, one batch a read.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+
+use nuncio_proto::header;
+use nuncio_proto::inbox::Token;
+use nuncio_proto::message::{self, Chunk};
+use nuncio_proto::op::{Layout, ServerOp};
+use nuncio_proto::registry::Delivery;
+
+use crate::Message;
+use crate::driver::Driver;
+use crate::driver::control::Control;
+use crate::driver::link::Link;
+use crate::driver::route::Route;
+use crate::driver::shared::{Failure, Shared};
+use crate::error::{DisconnectCause, shown};
+use crate::events::Event;
+use crate::queue::SubscriptionEnd;
+use crate::stats::Counters;
+
+/// What one pass over the read bytes found; kept for its memory.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    frames: Vec<(u32, Layout)>,
+    controls: Vec<Control>,
+    /// Subscriptions with something staged.
+    dirty: Vec<u64>,
+    replies: Vec<(Token, Message)>,
+    /// Subscriptions that got their last message.
+    spent: Vec<u64>,
+    panicked: Vec<u64>,
+}
+
+impl Driver {
+    /// Decodes all that is complete, hands the messages out, then does what the server said besides.
+    ///
+    /// A `PONG` thus comes after every message that was before it on the wire.
+    pub(super) fn digest(&mut self, link: &mut Link) -> Result<(), DisconnectCause> {
+        let mut at = 0;
+        let broken = loop {
+            match link.input.decode(at) {
+                Ok(Some((ServerOp::Msg(layout), len))) => {
+                    self.pass.frames.push((u32::try_from(at).unwrap_or(u32::MAX), layout));
+                    at += len;
+                }
+                Ok(Some((op, len))) => {
+                    self.pass.controls.extend(Control::from_op(op));
+                    at += len;
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(DisconnectCause::Protocol(error.to_string())),
+            }
+        };
+        if self.pass.frames.is_empty() {
+            link.input.skip(at);
+        } else {
+            let chunk = Chunk::new(link.input.take(at), Arc::clone(&self.shared));
+            self.deliver(&chunk);
+        }
+        let mut controls = std::mem::take(&mut self.pass.controls);
+        for control in controls.drain(..) {
+            self.obey(control, link);
+        }
+        self.pass.controls = controls;
+        broken.map_or(Ok(()), Err)
+    }
+
+    fn deliver(&mut self, chunk: &Arc<Chunk<Arc<Shared>>>) {
+        let mut pass = std::mem::take(&mut self.pass);
+        let mut unclaimed = 0;
+        Counters::add(&self.shared.counters.received, pass.frames.len() as u64);
+        for (at, layout) in pass.frames.drain(..) {
+            let sid = layout.sid;
+            let (route, last) = match self.registry.deliver(sid) {
+                Delivery::Unknown => {
+                    unclaimed += 1;
+                    continue;
+                }
+                Delivery::Route(route) => (route, false),
+                Delivery::Last(route) => (route, true),
+            };
+            let inner = message::Message::new(Arc::clone(chunk), at, layout);
+            match route {
+                Route::Queue { staged, staged_bytes, .. } => {
+                    if staged.is_empty() {
+                        pass.dirty.push(sid);
+                    }
+                    *staged_bytes += inner.len();
+                    staged.push_back(Message::new(inner));
+                }
+                Route::Replies => {
+                    if let Some(token) = self.shared.token_of(inner.subject()) {
+                        pass.replies.push((token, Message::new(inner)));
+                    } else {
+                        unclaimed += 1;
+                    }
+                }
+                Route::Callback(callback) => {
+                    callback.queue.note_received(1);
+                    let call = AssertUnwindSafe(|| (callback.on_message)(Message::new(inner)));
+                    if catch_unwind(call).is_err() && !pass.panicked.contains(&sid) {
+                        pass.panicked.push(sid);
+                    }
+                }
+            }
+            if last {
+                pass.spent.push(sid);
+            }
+        }
+        Counters::add(&self.shared.counters.unclaimed, unclaimed);
+        self.answer_requests(&mut pass.replies);
+        self.fill_queues(&mut pass.dirty);
+        for sid in pass.spent.drain(..) {
+            self.end_subscription(sid, SubscriptionEnd::Max);
+        }
+        for sid in pass.panicked.drain(..) {
+            self.end_panicked(sid);
+        }
+        self.pass = pass;
+    }
+
+    fn answer_requests(&self, replies: &mut Vec<(Token, Message)>) {
+        if replies.is_empty() {
+            return;
+        }
+        let mut wakers: Vec<Waker> = Vec::with_capacity(replies.len());
+        let mut waits = self.shared.waits();
+        for (token, reply) in replies.drain(..) {
+            let nobody = reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders);
+            wakers.extend(if nobody {
+                waits.requests.fail(token, Failure::NoResponders)
+            } else {
+                waits.requests.deliver(token, reply)
+            });
+        }
+        drop(waits);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Hands each queue what was staged for it: one lock and one wake a batch.
+    fn fill_queues(&mut self, dirty: &mut Vec<u64>) {
+        for sid in dirty.drain(..) {
+            let Some(entry) = self.registry.get_mut(sid) else { continue };
+            let Route::Queue { queue, staged, staged_bytes } = &mut entry.route else { continue };
+            let pushed = queue.push(staged, std::mem::take(staged_bytes));
+            if let Some(waker) = pushed.waker {
+                waker.wake();
+            }
+            if pushed.dropped > 0 {
+                Counters::add(&self.shared.counters.dropped, pushed.dropped);
+            }
+            if pushed.turned_slow {
+                let subject = shown(&entry.interest.subject);
+                tracing::warn!(subject, sid, "slow consumer: messages are being dropped");
+                self.shared.events.emit(&Event::SlowConsumer { subject, sid });
+            }
+            give_back(staged);
+        }
+    }
+
+    fn end_panicked(&mut self, sid: u64) {
+        let Some(entry) = self.registry.get_mut(sid) else { return };
+        let subject = shown(&entry.interest.subject);
+        let waker = {
+            let mut core = self.shared.core();
+            core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, None))
+        };
+        waker.into_iter().for_each(Waker::wake);
+        self.end_subscription(sid, SubscriptionEnd::CallbackPanicked);
+        self.shared.events.emit(&Event::CallbackPanicked { subject, sid });
+    }
+}
+
+/// A staging buffer that grew in a burst does not keep that memory for ever.
+fn give_back(staged: &mut VecDeque<Message>) {
+    const KEPT: usize = 4096;
+    if staged.capacity() > KEPT {
+        staged.shrink_to(KEPT);
+    }
+}

@@ -1,0 +1,247 @@
+//! Finding a server and shaking hands with it.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use nuncio_proto::addr::ServerAddr;
+use nuncio_proto::connect::Connect;
+use nuncio_proto::encode;
+use nuncio_proto::info::ServerInfo;
+use nuncio_proto::pool::{Next, ServerId};
+use nuncio_proto::session::handshake::{Handshake, HandshakeError, Step};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::config::Config;
+use crate::driver::input::Input;
+use crate::driver::link::Link;
+use crate::driver::shared::{Shared, now};
+use crate::driver::{Driver, First};
+use crate::error::{CloseReason, ConnectError};
+use crate::events::Event;
+use crate::transport::Transport;
+use crate::transport::dial::{dial, host_port, late};
+
+type Established = (Transport, Input, ServerInfo);
+
+impl Driver {
+    /// Dials servers until one stands, or there is no use in going on.
+    pub(super) async fn establish(&mut self, first: &mut Option<First>) -> Result<Link, CloseReason> {
+        let once = first.is_some() && !self.shared.config.retry_on_initial_connect;
+        let mut attempt = 0;
+        let mut last: Option<ConnectError> = None;
+        loop {
+            match self.pool.select(now()) {
+                Next::Dial(server, id) => {
+                    attempt += 1;
+                    match self.try_server(&server, id, attempt).await? {
+                        Ok(link) => return Ok(link),
+                        // Of several failures a refusal is the most telling one.
+                        Err(error) if once && last.as_ref().is_some_and(ConnectError::is_auth) => drop(error),
+                        Err(error) => last = Some(error),
+                    }
+                }
+                Next::Wait(until) if !once => {
+                    self.guarded(sleep_until(Instant::from_std(until))).await?;
+                }
+                Next::Wait(_) | Next::Exhausted => return Err(give_up(once.then_some(first), last)),
+            }
+        }
+    }
+
+    async fn try_server(
+        &mut self,
+        server: &ServerAddr,
+        id: ServerId,
+        attempt: u32,
+    ) -> Result<Result<Link, ConnectError>, CloseReason> {
+        if self.connected_before {
+            self.shared.events.emit(&Event::Reconnecting { server: host_port(server), attempt });
+        }
+        let seed = self.seed.u64(..);
+        let shaking = shake_hands(Arc::clone(&self.shared), server.clone(), seed);
+        match self.guarded(shaking).await? {
+            Ok((io, input, info)) => {
+                self.pool.connected(id, now());
+                self.refusals.clear();
+                Ok(Ok(Link::new(io, input, info, id, host_port(server), &self.shared.config)))
+            }
+            Err(error) => {
+                self.failed(server, id, &error);
+                Ok(Err(error))
+            }
+        }
+    }
+
+    fn failed(&mut self, server: &ServerAddr, id: ServerId, error: &ConnectError) {
+        tracing::debug!(server = %host_port(server), %error, "connecting failed");
+        self.pool.dial_failed(id, error.to_string());
+        match error {
+            ConnectError::Refused { error, .. } if error.is_auth() && !self.shared.config.ignore_auth_error_abort => {
+                // The same refusal twice will not become a welcome by asking again.
+                if self.refusals.insert(id, error.clone()).as_ref() == Some(error) {
+                    self.pool.retire(id);
+                }
+            }
+            _ => {
+                self.refusals.remove(&id);
+            }
+        }
+        self.shared.events.emit(&Event::ConnectFailed { server: host_port(server), error: error.clone() });
+    }
+
+    /// Drives a future while there is no connection: time goes on, and the application may want an end.
+    async fn guarded<F: Future>(&mut self, future: F) -> Result<F::Output, CloseReason> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            let changes = {
+                let mut core = self.shared.core();
+                core.driver = Some(cx.waker().clone());
+                std::mem::take(&mut core.changes)
+            };
+            if !changes.is_empty() {
+                self.apply(changes);
+            }
+            self.poll_time(None, cx);
+            if let Some(reason) = self.end_while_down() {
+                return Poll::Ready(Err(reason));
+            }
+            self.poll_time(None, cx);
+            future.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+}
+
+fn give_up(first: Option<&mut Option<First>>, last: Option<ConnectError>) -> CloseReason {
+    let nothing = || ConnectError::Option { option: "servers", problem: "no server may be tried any more".into() };
+    if let Some(first) = first.and_then(Option::take) {
+        let _ = first.send(Err(last.unwrap_or_else(nothing)));
+        return CloseReason::ConnectFailed;
+    }
+    match last {
+        Some(ConnectError::Refused { server, error }) if error.is_auth() => CloseReason::Rejected { server, error },
+        last => CloseReason::Exhausted { last: last.unwrap_or_else(nothing) },
+    }
+}
+
+/// Dials and goes through the handshake, within the connection's timeout.
+async fn shake_hands(shared: Arc<Shared>, server: ServerAddr, seed: u64) -> Result<Established, ConnectError> {
+    let config = &shared.config;
+    let deadline = Instant::now() + config.connect_timeout;
+    let mut io = dial(config, &server, deadline, seed).await?;
+    let mut input = Input::new();
+    let mut handshake = Handshake::new();
+    let wait = |stage| late(config, &server, stage);
+    let introduction = step(&mut io, &mut input, &mut handshake, &server);
+    let mut info = match timeout_at(deadline, introduction).await.map_err(|_| wait("INFO"))?? {
+        Step::Connect(info) => *info,
+        other => {
+            let problem = format!("the handshake went astray: {other:?}");
+            return Err(ConnectError::Protocol { server: host_port(&server), problem });
+        }
+    };
+    check(config, &server, &info)?;
+    let mut hello = Vec::new();
+    encode::connect(&mut hello, &credentials(config, &server).to_json());
+    hello.extend_from_slice(encode::PING);
+    let answered = async {
+        send(&mut io, &hello, &server).await?;
+        loop {
+            match step(&mut io, &mut input, &mut handshake, &server).await? {
+                Step::Done => return Ok(()),
+                Step::Update(later) => info.update(*later),
+                Step::Pong => send(&mut io, encode::PONG, &server).await?,
+                Step::More | Step::Connect(_) => {}
+            }
+        }
+    };
+    timeout_at(deadline, answered).await.map_err(|_| wait("PONG"))??;
+    Ok((io, input, info))
+}
+
+async fn send(io: &mut Transport, bytes: &[u8], server: &ServerAddr) -> Result<(), ConnectError> {
+    let written = async {
+        io.write_all(bytes).await?;
+        io.flush().await
+    };
+    written.await.map_err(|error| ConnectError::Io {
+        server: host_port(server),
+        kind: error.kind(),
+        message: error.to_string(),
+    })
+}
+
+/// Reads up to the next operation that the handshake has something to say about.
+async fn step(
+    io: &mut Transport,
+    input: &mut Input,
+    handshake: &mut Handshake,
+    server: &ServerAddr,
+) -> Result<Step, ConnectError> {
+    let protocol = |problem: String| ConnectError::Protocol { server: host_port(server), problem };
+    loop {
+        let step = match input.decode(0) {
+            Ok(Some((op, len))) => Some((handshake.handle(op), len)),
+            Ok(None) => None,
+            Err(error) => return Err(protocol(error.to_string())),
+        };
+        if let Some((step, len)) = step {
+            input.skip(len);
+            return step.map_err(|error| refused(error, server));
+        }
+        match poll_fn(|cx| input.poll_fill(io, cx)).await {
+            Ok((0, _)) => return Err(refused(HandshakeError::Closed, server)),
+            Ok(_) => {}
+            Err(error) => {
+                return Err(ConnectError::Io {
+                    server: host_port(server),
+                    kind: error.kind(),
+                    message: error.to_string(),
+                });
+            }
+        }
+    }
+}
+
+fn refused(error: HandshakeError, server: &ServerAddr) -> ConnectError {
+    let server = host_port(server);
+    match error {
+        HandshakeError::Server(error) => ConnectError::Refused { server, error },
+        HandshakeError::Info(error) => ConnectError::Info { server, error },
+        error => ConnectError::Protocol { server, problem: error.to_string() },
+    }
+}
+
+fn check(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Result<(), ConnectError> {
+    let server = host_port(server);
+    if info.tls_required {
+        let problem = "the server requires TLS, which this version of nuncio does not support".into();
+        return Err(ConnectError::Protocol { server, problem });
+    }
+    if !config.echo && info.proto < 1 {
+        return Err(ConnectError::Unsupported { server, feature: "`echo(false)`" });
+    }
+    Ok(())
+}
+
+/// Credentials in the server's URL go before those of the options.
+fn credentials(config: &Config, server: &ServerAddr) -> Connect {
+    let mut connect = Connect::default();
+    connect.verbose = config.verbose;
+    connect.pedantic = config.pedantic;
+    connect.echo = config.echo;
+    connect.name.clone_from(&config.name);
+    if server.has_credentials() {
+        connect.user = server.user().map(str::to_owned);
+        connect.pass = server.password().cloned();
+        connect.auth_token = server.token().cloned();
+    } else {
+        connect.user.clone_from(&config.user);
+        connect.pass.clone_from(&config.password);
+        connect.auth_token.clone_from(&config.token);
+    }
+    connect
+}

@@ -1,0 +1,95 @@
+//! One connection to one server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nuncio_proto::info::ServerInfo;
+use nuncio_proto::pool::ServerId;
+use nuncio_proto::server_error::ServerError;
+use nuncio_proto::session::keepalive::Keepalive;
+use tokio::io::AsyncWriteExt;
+
+use crate::config::Config;
+use crate::driver::input::Input;
+use crate::driver::shared::{Core, now};
+use crate::error::DisconnectCause;
+use crate::transport::Transport;
+
+/// How long the last bytes and the end of the stream may take.
+const SHUT_DOWN: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) io: Transport,
+    pub(crate) input: Input,
+    /// Goes out before everything else, between two batches: subscriptions first, and answers to pings.
+    pub(crate) urgent: Vec<u8>,
+    pub(crate) urgent_written: usize,
+    pub(crate) info: ServerInfo,
+    pub(crate) id: ServerId,
+    pub(crate) server: String,
+    pub(crate) keepalive: Keepalive,
+    pub(crate) lame: bool,
+    /// Bytes written since the server confirmed anything.
+    pub(crate) unconfirmed: usize,
+    /// Something was written that the transport may still hold back.
+    pub(crate) unflushed: bool,
+    /// Why the server is about to close the connection.
+    fault: Option<ServerError>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        io: Transport,
+        input: Input,
+        info: ServerInfo,
+        id: ServerId,
+        server: String,
+        config: &Config,
+    ) -> Self {
+        Self {
+            io,
+            input,
+            urgent: Vec::new(),
+            urgent_written: 0,
+            info,
+            id,
+            server,
+            keepalive: Keepalive::new(config.ping_interval, config.max_pings_out, now()),
+            lame: false,
+            unconfirmed: 0,
+            unflushed: false,
+            fault: None,
+        }
+    }
+
+    /// Makes what the server said of itself known to the handles.
+    pub(crate) fn take_over(&self, core: &mut Core) {
+        core.info = Arc::new(self.info.clone());
+        core.server = Some(self.server.clone());
+        core.headers = self.info.headers;
+        let max = self.info.max_payload().unwrap_or(usize::MAX);
+        if max < core.max_payload {
+            // The server would close the connection over each message that is too large for it.
+            core.ledger.lost += core.batch.drop_larger(max);
+        }
+        core.max_payload = max;
+    }
+
+    pub(crate) fn note_fault(&mut self, error: ServerError) {
+        self.fault.get_or_insert(error);
+    }
+
+    /// A connection that ends after the server gave a reason ends for that reason.
+    pub(crate) fn explain(&mut self, cause: DisconnectCause) -> DisconnectCause {
+        match (self.fault.take(), cause) {
+            (Some(fault), DisconnectCause::Eof | DisconnectCause::Io { .. }) => DisconnectCause::Server(fault),
+            (_, cause) => cause,
+        }
+    }
+
+    pub(crate) async fn shut_down(&mut self) {
+        // The connection is over either way.
+        let _ = tokio::time::timeout(SHUT_DOWN, self.io.shutdown()).await;
+    }
+}

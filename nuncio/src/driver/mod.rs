@@ -1,0 +1,207 @@
+//! The task that owns a connection: it dials, reads, writes, keeps the time, and ends it.
+//!
+//! Everything it owns alone needs no lock: the registry of subscriptions, the server pool, the batch that is being
+//! written. What it shares with the handles is in [`shared`].
+
+mod control;
+mod dispatch;
+mod ending;
+mod establish;
+mod input;
+mod link;
+pub(crate) mod route;
+mod serve;
+pub(crate) mod shared;
+mod stock;
+mod timing;
+pub(crate) mod wait;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use nuncio_proto::outbox::Batch;
+use nuncio_proto::pool::{Pool, ServerId};
+use nuncio_proto::registry::Registry;
+use nuncio_proto::server_error::ServerError;
+use tokio::sync::oneshot;
+
+use crate::driver::dispatch::Pass;
+use crate::driver::ending::Ending;
+use crate::driver::link::Link;
+use crate::driver::route::{Change, FirstMessage, Route};
+use crate::driver::serve::Served;
+use crate::driver::shared::Shared;
+use crate::driver::timing::Alarm;
+use crate::error::{CloseReason, ConnectError, DisconnectCause};
+use crate::events::Event;
+use crate::queue::SubscriptionEnd;
+use crate::stats::Counters;
+
+/// Tells [`connect`](crate::connect()) how the first attempt went.
+pub(crate) type First = oneshot::Sender<Result<(), ConnectError>>;
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    pool: Pool,
+    registry: Registry<Route>,
+    /// What is being written; whole frames, from the outbox.
+    writing: Batch,
+    pass: Pass,
+    alarm: Alarm,
+    ending: Ending,
+    first_messages: Vec<FirstMessage>,
+    /// The last refusal of credentials by each server.
+    refusals: HashMap<ServerId, ServerError>,
+    seed: fastrand::Rng,
+    connected_before: bool,
+    finished: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, pool: Pool, seed: u64) -> Self {
+        Self {
+            shared,
+            pool,
+            registry: Registry::default(),
+            writing: Batch::new(),
+            pass: Pass::default(),
+            alarm: Alarm::default(),
+            ending: Ending::None,
+            first_messages: Vec::new(),
+            refusals: HashMap::new(),
+            seed: fastrand::Rng::with_seed(seed),
+            connected_before: false,
+            finished: false,
+        }
+    }
+
+    pub(crate) async fn run(mut self, first: First) {
+        let reason = self.live(Some(first)).await;
+        self.finish(reason);
+    }
+
+    /// Connects, serves and reconnects until the connection is over for good.
+    async fn live(&mut self, mut first: Option<First>) -> CloseReason {
+        loop {
+            let mut link = match self.establish(&mut first).await {
+                Ok(link) => link,
+                Err(reason) => return reason,
+            };
+            self.go_up(&mut link);
+            if let Some(first) = first.take() {
+                // Nobody listens any more when the attempt was cancelled; the handles are gone then as well.
+                let _ = first.send(Ok(()));
+            }
+            match self.serve(&mut link).await {
+                Served::Over(reason) => {
+                    link.shut_down().await;
+                    return reason;
+                }
+                Served::Lost(cause) => {
+                    let cause = link.explain(cause);
+                    self.go_down(&link, cause.clone());
+                    if !self.shared.config.reconnect {
+                        return CloseReason::ReconnectOff(cause);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies what the handles changed about subscriptions.
+    fn apply(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Subscribe { sid, interest, max, route, first_message } => {
+                    self.registry.insert(sid, interest, max, route);
+                    self.first_messages.extend(first_message);
+                }
+                Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
+                Change::SetMax(sid, max) => self.set_max(sid, max),
+                Change::Drain(sid) => {
+                    if let Some(entry) = self.registry.get_mut(sid) {
+                        entry.draining = true;
+                    }
+                }
+            }
+        }
+        self.count_subscriptions();
+    }
+
+    fn set_max(&mut self, sid: u64, max: u64) {
+        let spent = self.registry.set_max(sid, max);
+        let server_max = self.registry.get_mut(sid).and_then(|entry| entry.server_max());
+        let mut waker = None;
+        let mut core = self.shared.core();
+        if core.up && server_max.is_some() {
+            // Absent means at once, which is right for what is spent.
+            let max = server_max.filter(|_| !spent);
+            waker = core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, max));
+        }
+        drop(core);
+        waker.into_iter().for_each(std::task::Waker::wake);
+        if spent {
+            self.end_subscription(sid, SubscriptionEnd::Max);
+        }
+    }
+
+    fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
+        if let Some(entry) = self.registry.remove(sid) {
+            entry.route.end(why);
+            self.count_subscriptions();
+        }
+    }
+
+    fn count_subscriptions(&self) {
+        let count = self.registry.len() as u64;
+        self.shared.counters.subscriptions.store(count, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The connection stands: tells the server what it has to know, before anything that is buffered.
+    fn go_up(&mut self, link: &mut Link) {
+        let (over, room) = loop {
+            let mut core = self.shared.core();
+            let changes = std::mem::take(&mut core.changes);
+            if changes.is_empty() {
+                // Under the lock, so that every change is either replayed or on the wire, and never both.
+                let over = self.registry.replay(&mut link.urgent);
+                link.take_over(&mut core);
+                core.up = true;
+                break (over, std::mem::take(&mut core.room));
+            }
+            drop(core);
+            self.apply(changes);
+        };
+        for sid in over {
+            let why = match self.registry.get_mut(sid) {
+                Some(entry) if entry.draining => SubscriptionEnd::Drained,
+                _ => SubscriptionEnd::Max,
+            };
+            self.end_subscription(sid, why);
+        }
+        room.into_iter().for_each(std::task::Waker::wake);
+        Counters::add(&self.shared.counters.connects, 1);
+        let server = link.server.clone();
+        let first = !std::mem::replace(&mut self.connected_before, true);
+        self.shared.events.emit(&if first { Event::Connected { server } } else { Event::Reconnected { server } });
+        self.learn_servers(link);
+    }
+
+    fn lost_by(&self, server: &str, cause: DisconnectCause, stock: stock::Stock) {
+        self.shared.events.emit(&Event::Disconnected {
+            server: server.to_owned(),
+            cause,
+            lost: stock.torn,
+            maybe_lost: stock.in_doubt,
+            kept: stock.kept,
+        });
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime drops its tasks when it ends: whoever waits must not wait for ever.
+    fn drop(&mut self) {
+        self.finish(CloseReason::RuntimeEnded);
+    }
+}

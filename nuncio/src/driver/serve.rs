@@ -1,0 +1,83 @@
+//! Serving a standing connection.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use nuncio_proto::session::keepalive::Beat;
+
+use crate::driver::Driver;
+use crate::driver::link::Link;
+use crate::driver::shared::{Waiter, now};
+use crate::error::{CloseReason, DisconnectCause};
+use crate::stats::Counters;
+
+/// How serving ended.
+#[derive(Debug)]
+pub(super) enum Served {
+    /// The connection is over for good.
+    Over(CloseReason),
+    /// The connection was lost.
+    Lost(DisconnectCause),
+}
+
+impl Driver {
+    /// Reads, writes and keeps the time until the connection is lost or no longer wanted.
+    pub(super) async fn serve(&mut self, link: &mut Link) -> Served {
+        poll_fn(|cx| self.poll_serve(link, cx)).await
+    }
+
+    fn poll_serve(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Poll<Served> {
+        loop {
+            let more_to_write = match self.poll_write(link, cx) {
+                Ok(more) => more,
+                Err(cause) => return Poll::Ready(Served::Lost(cause)),
+            };
+            match link.input.poll_fill(&mut link.io, cx) {
+                Poll::Pending if more_to_write => {
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(Served::Lost(error.into())),
+                Poll::Ready(Ok((0, _))) => return Poll::Ready(Served::Lost(DisconnectCause::Eof)),
+                Poll::Ready(Ok((n, full))) => {
+                    Counters::add(&self.shared.counters.in_bytes, n as u64);
+                    link.keepalive.heard();
+                    if let Err(cause) = self.digest(link) {
+                        return Poll::Ready(Served::Lost(cause));
+                    }
+                    if full {
+                        // Much is arriving: whoever consumes it gets its turn before more is read.
+                        cx.waker().wake_by_ref();
+                        break;
+                    }
+                }
+            }
+        }
+        self.poll_time(Some(link), cx);
+        match self.check_orders(link) {
+            Some(served) => Poll::Ready(served),
+            None => Poll::Pending,
+        }
+    }
+
+    /// What the application wants, and what the time brought.
+    fn check_orders(&mut self, link: &mut Link) -> Option<Served> {
+        if let Some(reason) = self.end_while_up() {
+            return Some(Served::Over(reason));
+        }
+        if std::mem::take(&mut self.shared.core().orders.reconnect) {
+            return Some(Served::Lost(DisconnectCause::Forced));
+        }
+        match link.keepalive.poll(now()) {
+            Beat::Wait(_) => None,
+            Beat::Ping => {
+                let waker = self.shared.core().ping(Waiter::Nobody);
+                // That is this very task, which may be about to go to sleep.
+                waker.into_iter().for_each(std::task::Waker::wake);
+                None
+            }
+            Beat::Stale => Some(Served::Lost(DisconnectCause::Stale)),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What the handles and the driver of a connection share.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use nuncio_proto::inbox::{self, Token};
+use nuncio_proto::info::ServerInfo;
+use nuncio_proto::outbox::Batch;
+use nuncio_proto::requests::Requests;
+use nuncio_proto::session::fence::Fences;
+use nuncio_proto::session::timers::Timers;
+use tokio::sync::{oneshot, watch};
+
+use crate::{DrainReport, Message};
+use crate::config::Config;
+use crate::driver::route::Change;
+use crate::error::{CloseReason, ConnectionClosed};
+use crate::events::Hub;
+use crate::queue::Poller;
+use crate::stats::Counters;
+use crate::sync::lock;
+
+/// Above this many unwritten bytes a publish lets the driver run before it goes on. It bounds the burst that one
+/// write takes, and with it the memory that is hot in the cache.
+pub(crate) const BURST: usize = 128 * 1024;
+
+/// The sid of the subscription that replies to requests arrive on.
+pub(crate) const MUX_SID: u64 = 1;
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    core: Mutex<Core>,
+    waits: Mutex<Waits>,
+    pub(crate) events: Hub,
+    pub(crate) counters: Counters,
+    closed: watch::Sender<Option<CloseReason>>,
+    /// The earliest deadline of `waits`, in nanoseconds since `base`.
+    earliest: AtomicU64,
+    base: Instant,
+    /// `<prefix>.<random>.`: what every reply subject of this connection's requests begins with.
+    pub(crate) mux_prefix: Box<[u8]>,
+}
+
+/// Everything that has a place in the order of the wire, behind one lock that is held for an encode at most.
+pub(crate) struct Core {
+    pub(crate) up: bool,
+    pub(crate) stage: Stage,
+    /// Encoded and not yet taken by the driver.
+    pub(crate) batch: Batch,
+    /// What changed about subscriptions, in order, for the driver's registry.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) fences: Fences<Fence>,
+    pub(crate) next_sid: u64,
+    pub(crate) mux_live: bool,
+    pub(crate) driver: Option<Waker>,
+    /// Publishers that wait for room.
+    pub(crate) room: Vec<Waker>,
+    pub(crate) info: Arc<ServerInfo>,
+    /// Host and port of the server, once there was one.
+    pub(crate) server: Option<String>,
+    pub(crate) max_payload: usize,
+    pub(crate) headers: bool,
+    pub(crate) orders: Orders,
+    pub(crate) ledger: Ledger,
+    pub(crate) drain_report: Option<DrainReport>,
+}
+
+/// How far the end of the connection has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Open,
+    /// Subscriptions are being emptied: publishing goes on, subscribing and requesting do not.
+    DrainingSubscriptions,
+    /// The rest is being written.
+    DrainingPublishes,
+    Closed(CloseReason),
+}
+
+/// What the handles want of the driver.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    pub(crate) close: bool,
+    pub(crate) reconnect: bool,
+    pub(crate) abandoned: bool,
+    pub(crate) drain: Option<DrainOrder>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DrainOrder {
+    pub(crate) deadline: Instant,
+    pub(crate) caller: Poller,
+}
+
+/// Who waits for a `PONG`, and how many messages of this connection were before its `PING`.
+#[derive(Debug)]
+pub(crate) struct Fence {
+    pub(crate) messages: u64,
+    pub(crate) waiter: Waiter,
+}
+
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    /// Nobody: keepalive, or a checkpoint that confirms what was written.
+    Nobody,
+    Flush(oneshot::Sender<Instant>),
+    /// The subscription has been unsubscribed: nothing more will come for it.
+    Subscription(u64, Option<oneshot::Sender<()>>),
+    /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
+    Drain,
+}
+
+/// Where every accepted message is. `published = written + buffered + lost + maybe_lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    pub(crate) published: u64,
+    pub(crate) published_bytes: u64,
+    pub(crate) lost: u64,
+    pub(crate) maybe_lost: u64,
+    /// In the driver's hands.
+    pub(crate) in_flight: u64,
+    pub(crate) in_flight_bytes: usize,
+    /// Taken by the driver on this connection, those in flight included.
+    pub(crate) taken: u64,
+    /// Of those, how many the server has confirmed.
+    pub(crate) confirmed: u64,
+}
+
+/// Who waits for time or for replies.
+pub(crate) struct Waits {
+    pub(crate) requests: Requests<Message, Failure>,
+    pub(crate) timers: Timers,
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    Timeout,
+    NoResponders,
+    Denied,
+    InboxDenied,
+    Disconnected,
+    Closed(CloseReason),
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, random: [u8; 22]) -> Arc<Self> {
+        let mut mux_prefix = Vec::with_capacity(config.inbox_prefix.len() + random.len() + 2);
+        mux_prefix.extend_from_slice(config.inbox_prefix.as_bytes());
+        mux_prefix.push(b'.');
+        mux_prefix.extend_from_slice(&random);
+        mux_prefix.push(b'.');
+        Arc::new(Self {
+            config,
+            core: Mutex::new(Core::new()),
+            waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
+            events: Hub::default(),
+            counters: Counters::default(),
+            closed: watch::Sender::new(None),
+            earliest: AtomicU64::new(u64::MAX),
+            base: now(),
+            mux_prefix: mux_prefix.into(),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        lock(&self.core)
+    }
+
+    #[inline]
+    pub(crate) fn waits(&self) -> MutexGuard<'_, Waits> {
+        lock(&self.waits)
+    }
+
+    /// Wakes the driver, whatever it waits for.
+    pub(crate) fn wake_driver(&self) {
+        let waker = self.core().driver.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// There is a new deadline in `waits`.
+    pub(crate) fn note_deadline(&self, deadline: Instant) {
+        let nanos = self.since_base(deadline);
+        if self.earliest.fetch_min(nanos, Ordering::AcqRel) > nanos {
+            self.wake_driver();
+        }
+    }
+
+    /// The earliest deadline of `waits`.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        match self.earliest.load(Ordering::Acquire) {
+            u64::MAX => None,
+            nanos => Some(self.base + Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Fails and fires what is due.
+    pub(crate) fn expire(&self, now: Instant, wakers: &mut Vec<Waker>) {
+        let mut waits = self.waits();
+        // A deadline that is armed from here on is after `now`, or lowers the figure again.
+        self.earliest.store(u64::MAX, Ordering::Release);
+        let requests = waits.requests.expire(now, &Failure::Timeout, wakers);
+        let timers = waits.timers.expire(now, wakers);
+        drop(waits);
+        if let Some(next) = requests.into_iter().chain(timers).min() {
+            self.earliest.fetch_min(self.since_base(next), Ordering::AcqRel);
+        }
+    }
+
+    fn since_base(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX - 1)
+    }
+
+    pub(crate) fn closed(&self) -> watch::Receiver<Option<CloseReason>> {
+        self.closed.subscribe()
+    }
+
+    pub(crate) fn tell_closed(&self, reason: CloseReason) {
+        self.closed.send_replace(Some(reason));
+    }
+
+    /// The token of a reply subject, if it is one of this connection's requests.
+    #[inline]
+    pub(crate) fn token_of(&self, subject: &[u8]) -> Option<Token> {
+        Token::decode(subject.strip_prefix(&*self.mux_prefix)?)
+    }
+
+    /// The subject that all replies arrive on.
+    pub(crate) fn mux_subject(&self) -> Vec<u8> {
+        [&*self.mux_prefix, b"*"].concat()
+    }
+
+    pub(crate) fn new_inbox(&self) -> String {
+        inbox::new_inbox(&self.config.inbox_prefix)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("name", &self.config.name).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    fn new() -> Self {
+        Self {
+            up: false,
+            stage: Stage::Open,
+            batch: Batch::new(),
+            changes: Vec::new(),
+            fences: Fences::default(),
+            next_sid: MUX_SID + 1,
+            mux_live: false,
+            driver: None,
+            room: Vec::new(),
+            info: Arc::default(),
+            server: None,
+            // What nats-server allows unless configured otherwise; replaced by the first INFO.
+            max_payload: 1024 * 1024,
+            headers: true,
+            orders: Orders::default(),
+            ledger: Ledger::default(),
+            drain_report: None,
+        }
+    }
+
+    /// Appends frames that are not messages; to be called while the connection is up.
+    pub(crate) fn control(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Option<Waker> {
+        let idle = self.batch.is_empty();
+        self.batch.control(write);
+        if idle { self.driver.take() } else { None }
+    }
+
+    /// Appends a `PING` whose `PONG` goes to `waiter`.
+    pub(crate) fn ping(&mut self, waiter: Waiter) -> Option<Waker> {
+        let messages = self.ledger.taken + self.batch.messages();
+        self.fences.push(Fence { messages, waiter });
+        self.control(|out| out.extend_from_slice(nuncio_proto::encode::PING))
+    }
+
+    pub(crate) fn closed(&self) -> Option<ConnectionClosed> {
+        match &self.stage {
+            Stage::Closed(reason) => Some(ConnectionClosed { reason: reason.clone() }),
+            _ => None,
+        }
+    }
+
+    /// Bytes that wait to be written, in the driver's hands or not.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.batch.len() + self.ledger.in_flight_bytes
+    }
+}
+
+/// The clock of the runtime, which tests may stop; the ordinary clock outside of one.
+#[inline]
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,117 @@
+//! Taking stock when a connection ends: what was written, what is torn, what is kept.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use nuncio_proto::outbox::Batch;
+
+use crate::driver::Driver;
+use crate::driver::link::Link;
+use crate::driver::shared::{Failure, Fence, Stage, Waiter, now};
+use crate::error::{CloseReason, DisconnectCause};
+use crate::events::Event;
+use crate::queue::SubscriptionEnd;
+
+/// What a lost connection leaves behind, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stock {
+    /// Half written.
+    pub(super) torn: u64,
+    /// Written and not confirmed.
+    pub(super) in_doubt: u64,
+    /// Not written, kept for the next connection.
+    pub(super) kept: u64,
+}
+
+impl Driver {
+    /// The connection is lost: keeps what was not written and tells everyone who waited for this server.
+    pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
+        let (stock, fences) = self.take_stock();
+        self.pool.disconnected(now());
+        self.break_fences(fences);
+        if self.shared.config.fail_requests_on_disconnect {
+            self.fail_requests(&Failure::Disconnected);
+        }
+        tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
+        self.lost_by(&link.server, cause, stock);
+    }
+
+    fn take_stock(&mut self) -> (Stock, Vec<Fence>) {
+        let writing = std::mem::take(&mut self.writing);
+        let mut kept = Batch::new();
+        let mut core = self.shared.core();
+        core.up = false;
+        let in_flight = writing.messages();
+        let salvage = writing.salvage(&mut kept);
+        std::mem::take(&mut core.batch).salvage(&mut kept);
+        let kept_messages = kept.messages();
+        core.batch = kept;
+        let fences = core.fences.take_all().collect();
+        let ledger = &mut core.ledger;
+        let written = ledger.taken.saturating_sub(in_flight) + salvage.written;
+        let stock = Stock {
+            torn: salvage.torn,
+            in_doubt: written.saturating_sub(ledger.confirmed),
+            kept: kept_messages,
+        };
+        ledger.lost += stock.torn;
+        ledger.maybe_lost += stock.in_doubt;
+        (ledger.taken, ledger.confirmed, ledger.in_flight, ledger.in_flight_bytes) = (0, 0, 0, 0);
+        (stock, fences)
+    }
+
+    /// Nobody will answer these any more.
+    fn break_fences(&mut self, fences: Vec<Fence>) {
+        for fence in fences {
+            match fence.waiter {
+                // Dropping the sender tells a flush.
+                Waiter::Nobody | Waiter::Flush(_) => {}
+                // The server took the subscription along: nothing more can come for it.
+                Waiter::Subscription(sid, done) => self.drained(sid, done),
+                Waiter::Drain => self.ending.interrupted(),
+            }
+        }
+    }
+
+    /// The connection is over for good: everyone who waits is told why.
+    pub(super) fn finish(&mut self, reason: CloseReason) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        let (stock, fences) = self.take_stock();
+        let (room, changes) = {
+            let mut core = self.shared.core();
+            core.ledger.lost += stock.kept;
+            core.batch = Batch::new();
+            core.stage = Stage::Closed(reason.clone());
+            core.driver = None;
+            if let Some(report) = self.ending.report() {
+                core.drain_report = Some(report);
+            }
+            if let Some(report) = &mut core.drain_report {
+                (report.lost, report.maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
+            }
+            (std::mem::take(&mut core.room), std::mem::take(&mut core.changes))
+        };
+        self.apply(changes);
+        self.break_fences(fences);
+        let end = match &reason {
+            CloseReason::Drained => SubscriptionEnd::Drained,
+            reason => SubscriptionEnd::Closed(reason.clone()),
+        };
+        for entry in self.registry.take_all() {
+            entry.route.end(end.clone());
+        }
+        self.fail_requests(&Failure::Closed(reason.clone()));
+        let mut wakers = room;
+        self.shared.waits().timers.fire_all(&mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        let lost = stock.kept + stock.torn + stock.in_doubt;
+        if lost > 0 {
+            tracing::warn!(%reason, ?stock, "the connection closed with messages unsent or unconfirmed");
+        }
+        let shared = Arc::clone(&self.shared);
+        shared.events.emit(&Event::Closed { reason: reason.clone() });
+        shared.tell_closed(reason);
+    }
+}

@@ -1,0 +1,42 @@
+//! A deadline that the driver keeps and its owner forgets by dropping it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use nuncio_proto::inbox::Token;
+
+use crate::driver::shared::{Shared, now};
+
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    shared: Arc<Shared>,
+    token: Token,
+}
+
+impl Deadline {
+    pub(crate) fn at(shared: &Arc<Shared>, deadline: Instant) -> Self {
+        let token = shared.waits().timers.arm(deadline);
+        shared.note_deadline(deadline);
+        Self { shared: Arc::clone(shared), token }
+    }
+
+    pub(crate) fn after(shared: &Arc<Shared>, wait: Duration) -> Self {
+        Self::at(shared, instant_after(wait))
+    }
+
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.waits().timers.poll(self.token, cx)
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        self.shared.waits().timers.disarm(self.token);
+    }
+}
+
+/// Now and that much, with durations beyond all sense taken as a century.
+pub(crate) fn instant_after(wait: Duration) -> Instant {
+    now() + wait.min(Duration::from_secs(100 * 365 * 24 * 3600))
+}

@@ -1,0 +1,141 @@
+//! Writing: batches are taken from the outbox as they are and written with as few calls as possible.
+
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::AsyncWrite;
+
+use crate::driver::Driver;
+use crate::driver::link::Link;
+use crate::driver::shared::{BURST, Waiter};
+use crate::error::DisconnectCause;
+use crate::stats::Counters;
+
+/// Batches that are written before it is time to read again.
+const TURNS: usize = 4;
+
+/// A vectored write takes so many pieces.
+const SLICES: usize = 32;
+
+/// After so many bytes the server is asked to confirm, so that a cut leaves no more than about this much in doubt.
+const CHECKPOINT: usize = 512 * 1024;
+
+impl Driver {
+    /// Writes what there is. True when there is more and the socket would take it.
+    pub(super) fn poll_write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Result<bool, DisconnectCause> {
+        for _ in 0..TURNS {
+            if self.writing.remaining() == 0 && !self.refill(link, cx) && link.urgent.is_empty() {
+                return self.poll_flush(link, cx).map(|()| false);
+            }
+            if !self.write_urgent(link, cx)? || !self.write_batch(link, cx)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the next batch from the outbox; false when it is empty, the waker being in place then.
+    fn refill(&mut self, link: &mut Link, cx: &Context<'_>) -> bool {
+        self.writing.clear(BURST);
+        let mut core = self.shared.core();
+        core.ledger.in_flight = 0;
+        core.ledger.in_flight_bytes = 0;
+        let changes = std::mem::take(&mut core.changes);
+        let empty = core.batch.is_empty();
+        if empty {
+            match &mut core.driver {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+        } else {
+            link.unconfirmed += core.batch.len();
+            if link.unconfirmed >= CHECKPOINT && core.fences.is_empty() {
+                link.unconfirmed = 0;
+                core.ping(Waiter::Nobody);
+            }
+            std::mem::swap(&mut core.batch, &mut self.writing);
+            core.ledger.taken += self.writing.messages();
+            core.ledger.in_flight = self.writing.messages();
+            core.ledger.in_flight_bytes = self.writing.len();
+        }
+        let room = std::mem::take(&mut core.room);
+        drop(core);
+        room.into_iter().for_each(Waker::wake);
+        if !changes.is_empty() {
+            self.apply(changes);
+        }
+        !empty
+    }
+
+    /// True when all of it is out, or when it has to wait for the end of a batch that is half written.
+    fn write_urgent(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Result<bool, DisconnectCause> {
+        if link.urgent.is_empty() || !self.writing.is_untouched() {
+            return Ok(true);
+        }
+        while let Some(rest) = link.urgent.get(link.urgent_written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut link.io).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Err(DisconnectCause::Eof),
+                Poll::Ready(Ok(n)) => {
+                    link.urgent_written += n;
+                    link.unflushed = true;
+                    Counters::add(&self.shared.counters.out_bytes, n as u64);
+                }
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Pending => {
+                    self.stay_awake(cx);
+                    return Ok(false);
+                }
+            }
+        }
+        link.urgent.clear();
+        link.urgent.shrink_to(BURST);
+        link.urgent_written = 0;
+        Ok(true)
+    }
+
+    /// True when the batch is out.
+    fn write_batch(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Result<bool, DisconnectCause> {
+        while self.writing.remaining() > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let used = self.writing.slices(&mut slices);
+            let io = Pin::new(&mut link.io);
+            let written = match slices.get(..used) {
+                Some([one]) => io.poll_write(cx, one),
+                Some(several) => io.poll_write_vectored(cx, several),
+                None => return Ok(true),
+            };
+            match written {
+                Poll::Ready(Ok(0)) => return Err(DisconnectCause::Eof),
+                Poll::Ready(Ok(n)) => {
+                    self.writing.advance(n);
+                    link.unflushed = true;
+                    Counters::add(&self.shared.counters.out_bytes, n as u64);
+                }
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Pending => {
+                    self.stay_awake(cx);
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Deadlines and orders must be able to wake a driver that waits for the socket.
+    fn stay_awake(&self, cx: &Context<'_>) {
+        self.shared.core().driver = Some(cx.waker().clone());
+    }
+
+    fn poll_flush(&self, link: &mut Link, cx: &mut Context<'_>) -> Result<(), DisconnectCause> {
+        if !link.unflushed {
+            return Ok(());
+        }
+        match Pin::new(&mut link.io).poll_flush(cx) {
+            Poll::Ready(Ok(())) => link.unflushed = false,
+            Poll::Ready(Err(error)) => return Err(error.into()),
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+}

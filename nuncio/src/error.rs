@@ -1,0 +1,480 @@
+//! Errors: one small type a verb, one umbrella for `?` in `main`.
+//!
+//! Display is one level that names the subject or server concerned and how to mend it; causes that are errors of
+//! their own come through [`std::error::Error::source`].
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use nuncio_proto::header::HeaderError;
+use nuncio_proto::info::InfoError;
+use nuncio_proto::server_error::ServerError;
+use nuncio_proto::subject::SubjectError;
+use thiserror::Error as ThisError;
+
+use crate::codec::CodecError;
+
+/// Why a connection is over for good.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// [`Client::close`](crate::Client::close) was called.
+    #[error("closed by the application")]
+    Closed,
+    /// [`Client::drain`](crate::Client::drain) has finished.
+    #[error("drained by the application")]
+    Drained,
+    /// The last client handle and the last subscription were dropped.
+    #[error("all handles were dropped")]
+    Dropped,
+    /// The first connection could not be made.
+    #[error("the first connection failed")]
+    ConnectFailed,
+    /// The connection was lost and reconnecting is switched off.
+    #[error("the connection was lost and reconnecting is off: {0}")]
+    ReconnectOff(DisconnectCause),
+    /// Every server was tried as often as allowed.
+    #[error("no server could be reached within the allowed attempts; the last one failed with: {last}")]
+    Exhausted {
+        /// What the last attempt failed with.
+        last: ConnectError,
+    },
+    /// A server refused the credentials twice in a row.
+    #[error("{server} refused the credentials twice in a row: {error}")]
+    Rejected {
+        /// Host and port of the server.
+        server: String,
+        /// What it said.
+        error: ServerError,
+    },
+    /// The runtime that ran the connection has ended.
+    #[error("the tokio runtime that ran the connection has ended")]
+    RuntimeEnded,
+}
+
+impl CloseReason {
+    /// Whether the application itself asked for the end.
+    pub fn is_wanted(&self) -> bool {
+        matches!(self, Self::Closed | Self::Drained | Self::Dropped)
+    }
+}
+
+/// The connection is over for good.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("the connection is closed: {reason}")]
+pub struct ConnectionClosed {
+    /// Why.
+    pub reason: CloseReason,
+}
+
+/// Why a connection was lost.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum DisconnectCause {
+    /// The server closed the connection without a reason. nats-server does so to a slow consumer.
+    #[error("the server closed the connection without giving a reason")]
+    Eof,
+    /// The operating system reported an error.
+    #[error("{message}")]
+    Io {
+        /// Its kind.
+        kind: io::ErrorKind,
+        /// Its text.
+        message: String,
+    },
+    /// The server said why it closes the connection.
+    #[error("the server said: {0}")]
+    Server(ServerError),
+    /// What the server sent is not the NATS protocol.
+    #[error("protocol error: {0}")]
+    Protocol(String),
+    /// The server left too many pings unanswered.
+    #[error("the server did not answer pings")]
+    Stale,
+    /// The application asked for a new connection.
+    #[error("reconnecting was asked for")]
+    Forced,
+}
+
+impl From<io::Error> for DisconnectCause {
+    fn from(error: io::Error) -> Self {
+        Self::Io { kind: error.kind(), message: error.to_string() }
+    }
+}
+
+/// A connection could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// A server's address is not usable.
+    #[error("{0}")]
+    Address(#[from] nuncio_proto::addr::AddrError),
+    /// An option has a value that cannot work.
+    #[error("option {option}: {problem}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// There is no tokio runtime to run the connection on.
+    #[error("no tokio runtime: call connect inside one, or give its handle with `runtime`")]
+    NoRuntime,
+    /// The host name could not be resolved.
+    #[error("cannot resolve {server}: {message}")]
+    Resolve {
+        /// Host and port.
+        server: String,
+        /// What the resolver said.
+        message: String,
+    },
+    /// The server could not be reached.
+    #[error("cannot reach {server}: {message}")]
+    Io {
+        /// Host and port.
+        server: String,
+        /// Its kind.
+        kind: io::ErrorKind,
+        /// Its text.
+        message: String,
+    },
+    /// The server did not complete the handshake in time.
+    #[error("{server} did not answer within {after:?}: {stage}; raise `connect_timeout` if it is only slow")]
+    Timeout {
+        /// Host and port.
+        server: String,
+        /// The timeout.
+        after: Duration,
+        /// What was awaited.
+        stage: &'static str,
+    },
+    /// The server refused.
+    #[error("{server} refused the connection: {error}")]
+    Refused {
+        /// Host and port.
+        server: String,
+        /// What it said.
+        error: ServerError,
+    },
+    /// What answered does not speak the protocol as expected.
+    #[error("{server}: {problem}")]
+    Protocol {
+        /// Host and port.
+        server: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The server's `INFO` is not usable.
+    #[error("{server}: {error}")]
+    Info {
+        /// Host and port.
+        server: String,
+        /// What is wrong.
+        error: InfoError,
+    },
+    /// The server lacks something that an option asks for.
+    #[error("{server} does not support {feature}, which an option asks for")]
+    Unsupported {
+        /// Host and port.
+        server: String,
+        /// What it lacks.
+        feature: &'static str,
+    },
+    /// The connection was closed while it was being made.
+    #[error("{0}")]
+    Closed(#[from] ConnectionClosed),
+}
+
+impl ConnectError {
+    /// Whether the server refused the credentials, or the lack of them.
+    pub fn is_auth(&self) -> bool {
+        matches!(self, Self::Refused { error, .. } if error.is_auth())
+    }
+
+    /// Whether the server did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+
+    /// Whether another attempt, with nothing changed, may succeed.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Resolve { .. } | Self::Io { .. } | Self::Timeout { .. } | Self::Protocol { .. } => true,
+            Self::Refused { error, .. } => !error.is_auth(),
+            _ => false,
+        }
+    }
+}
+
+/// A message could not be published. It was not sent and not buffered.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The subject or the reply subject breaks a rule.
+    #[error("{0}")]
+    Subject(#[from] SubjectError),
+    /// A header breaks a rule.
+    #[error("{0}")]
+    Header(#[from] HeaderError),
+    /// The payload could not be encoded.
+    #[error("{0}")]
+    Codec(#[from] CodecError),
+    /// Headers and payload together are larger than the server allows.
+    #[error("message for \"{subject}\" has {size} bytes, the server allows {max}: split it, or raise the server's max_payload")]
+    TooLarge {
+        /// The subject.
+        subject: String,
+        /// Bytes of headers and payload.
+        size: usize,
+        /// The server's limit.
+        max: usize,
+    },
+    /// Subject and reply are longer than a control line may be.
+    #[error("subject and reply of {size} bytes do not fit a control line of {max} bytes")]
+    SubjectTooLong {
+        /// Bytes of subject and reply.
+        size: usize,
+        /// What fits.
+        max: usize,
+    },
+    /// The server does not support headers.
+    #[error("message for \"{subject}\" has headers, which the server does not support")]
+    HeadersUnsupported {
+        /// The subject.
+        subject: String,
+    },
+    /// The message to respond to has no reply subject.
+    #[error("message on \"{subject}\" has no reply subject: its sender expects no response")]
+    NoReply {
+        /// The subject of that message.
+        subject: String,
+    },
+    /// The buffer of outgoing messages is full.
+    #[error("buffer of outgoing messages is full ({buffered} of {limit} bytes): the server is away or reads too slowly; raise `outbox_limit`, wait, or publish less")]
+    Full {
+        /// Bytes buffered.
+        buffered: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// There was no room in the buffer of outgoing messages within the time allowed.
+    #[error("no room for a message to \"{subject}\" in the buffer of outgoing messages within {after:?}: the server is away or reads too slowly")]
+    Timeout {
+        /// The subject.
+        subject: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection is draining: no more messages are accepted.
+    #[error("the connection is draining: no more messages are accepted")]
+    Draining,
+    /// The connection is closed.
+    #[error("{0}")]
+    Closed(#[from] ConnectionClosed),
+}
+
+impl PublishError {
+    /// Whether there was no room within the time allowed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+
+    /// Whether publishing the same message later may succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Timeout { .. })
+    }
+}
+
+/// A subscription could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The subject or the queue group breaks a rule.
+    #[error("{0}")]
+    Subject(#[from] SubjectError),
+    /// An option has a value that cannot work.
+    #[error("option {option}: {problem}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The connection is draining: no more subscriptions are accepted.
+    #[error("the connection is draining: no more subscriptions are accepted")]
+    Draining,
+    /// The connection is closed.
+    #[error("{0}")]
+    Closed(#[from] ConnectionClosed),
+}
+
+/// A request got no reply.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Nobody subscribes to the subject (the server's status 503, ADR-4).
+    #[error("no responders on \"{subject}\": nobody subscribes to it")]
+    NoResponders {
+        /// The subject.
+        subject: String,
+    },
+    /// Somebody may have received the request, but no reply came in time.
+    #[error("no reply on \"{subject}\" within {after:?}")]
+    Timeout {
+        /// The subject.
+        subject: String,
+        /// The timeout.
+        after: Duration,
+    },
+    /// The server does not let this user publish to the subject.
+    #[error("the server denies publishing to \"{subject}\": the user's permissions do not allow it")]
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The server does not let this user subscribe to its reply inbox.
+    #[error("the server denies subscribing to the reply inbox \"{inbox}\": allow it, or set another `inbox_prefix`")]
+    InboxDenied {
+        /// The inbox.
+        inbox: String,
+    },
+    /// The connection was lost before a reply came; the request may have been received.
+    #[error("the connection was lost before a reply on \"{subject}\" came; the request may have been received")]
+    Disconnected {
+        /// The subject.
+        subject: String,
+    },
+    /// The request could not be sent.
+    #[error("{0}")]
+    Publish(#[from] PublishError),
+    /// The connection is draining: no more requests are accepted.
+    #[error("the connection is draining: no more requests are accepted")]
+    Draining,
+    /// The connection is closed.
+    #[error("{0}")]
+    Closed(#[from] ConnectionClosed),
+}
+
+impl RequestError {
+    /// Whether no reply came in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. }) || matches!(self, Self::Publish(e) if e.is_timeout())
+    }
+
+    /// Whether nobody subscribes to the subject.
+    pub fn is_no_responders(&self) -> bool {
+        matches!(self, Self::NoResponders { .. })
+    }
+
+    /// Whether the connection was lost.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected { .. })
+    }
+}
+
+/// A round trip to the server failed.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// There is no connection now, or it was lost before the server answered: what was published before may be lost.
+    #[error("the connection was lost before the server confirmed; await Event::Connected and flush again")]
+    Disconnected,
+    /// The server did not answer in time.
+    #[error("the server did not answer within {after:?}")]
+    Timeout {
+        /// The timeout.
+        after: Duration,
+    },
+    /// The connection is closed.
+    #[error("{0}")]
+    Closed(#[from] ConnectionClosed),
+}
+
+impl FlushError {
+    /// Whether the server did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+}
+
+/// A drain could not be started or completed.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum DrainError {
+    /// The subscription has ended already.
+    #[error("the subscription has ended already: {0}")]
+    Ended(crate::SubscriptionEnd),
+    /// The server did not confirm in time.
+    #[error("the server did not confirm the drain within {after:?}")]
+    Timeout {
+        /// The timeout.
+        after: Duration,
+    },
+    /// The connection is closed.
+    #[error("{0}")]
+    Closed(#[from] ConnectionClosed),
+}
+
+/// Any error of this crate, for functions that pass on several kinds.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum Error {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Subscribe(#[from] SubscribeError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Flush(#[from] FlushError),
+    #[error(transparent)]
+    Drain(#[from] DrainError),
+    #[error(transparent)]
+    Closed(#[from] ConnectionClosed),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// Bytes as text for errors and logs: lossy and cut to a sensible length.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    const LONGEST: usize = 256;
+    let text = String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes));
+    let mut out: String = text.chars().flat_map(|c| c.escape_debug_if_control()).collect();
+    if bytes.len() > LONGEST {
+        out.push('…');
+    }
+    out
+}
+
+trait EscapeControl {
+    fn escape_debug_if_control(self) -> Box<dyn Iterator<Item = char>>;
+}
+
+impl EscapeControl for char {
+    fn escape_debug_if_control(self) -> Box<dyn Iterator<Item = char>> {
+        if self.is_control() { Box::new(self.escape_debug()) } else { Box::new(std::iter::once(self)) }
+    }
+}
+
+impl fmt::Display for crate::SubscriptionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use crate::SubscriptionEnd as End;
+        match self {
+            End::Unsubscribed => f.write_str("unsubscribed"),
+            End::Max => f.write_str("all messages asked for have arrived"),
+            End::Drained => f.write_str("drained"),
+            End::Denied { subject } => {
+                write!(f, "the server denies subscribing to \"{subject}\": the user's permissions do not allow it")
+            }
+            End::FirstMessageTimeout { after } => write!(f, "no message within {after:?}"),
+            End::CallbackPanicked => f.write_str("the callback panicked"),
+            End::Closed(reason) => write!(f, "the connection is closed: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Publishing: from the caller's values to encoded bytes in the outbox, in the caller's own thread.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use nuncio_proto::header::{HeaderError, HeaderMap};
+use nuncio_proto::{outbox, subject};
+
+use crate::codec::Payload;
+use crate::config::WhenFull;
+use crate::driver::shared::{BURST, Core, Shared, Stage};
+use crate::driver::wait::Deadline;
+use crate::error::{PublishError, shown};
+
+/// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply.
+const LONGEST_SUBJECTS: usize = 4096 - 64;
+
+/// A subject given to a call: text, or bytes for subjects that are not UTF-8.
+#[derive(Clone, Debug)]
+pub struct Subject<'a>(pub(crate) Cow<'a, [u8]>);
+
+macro_rules! subject_from {
+    ($($from:ty => |$value:ident| $make:expr;)*) => {$(
+        impl<'a> From<$from> for Subject<'a> {
+            #[inline]
+            fn from($value: $from) -> Self {
+                Self($make)
+            }
+        }
+    )*};
+}
+
+subject_from! {
+    &'a str => |text| Cow::Borrowed(text.as_bytes());
+    &'a String => |text| Cow::Borrowed(text.as_bytes());
+    String => |text| Cow::Owned(text.into_bytes());
+    &'a [u8] => |bytes| Cow::Borrowed(bytes);
+    Cow<'a, str> => |text| match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    &'a Cow<'a, str> => |text| Cow::Borrowed(text.as_bytes());
+}
+
+/// A message on its way out, before it is encoded.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) subject: Subject<'a>,
+    payload: Payload<'a>,
+    pub(crate) reply: Option<Subject<'a>>,
+    headers: Option<HeaderMap>,
+    /// The first fault of an argument; reported when the message is sent.
+    fault: Option<PublishError>,
+    checked: bool,
+    yielded: bool,
+    deadline: Option<Deadline>,
+}
+
+impl<'a> Outgoing<'a> {
+    #[inline]
+    pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
+        Self {
+            subject,
+            payload,
+            reply: None,
+            headers: None,
+            fault: None,
+            checked: false,
+            yielded: false,
+            deadline: None,
+        }
+    }
+
+    pub(crate) fn header(&mut self, name: &str, value: &str) {
+        let headers = self.headers.get_or_insert_with(HeaderMap::new);
+        if let Err(error) = headers.append(name, value) {
+            self.note_fault(error);
+        }
+    }
+
+    pub(crate) fn headers(&mut self, headers: HeaderMap) {
+        match &mut self.headers {
+            None => self.headers = Some(headers),
+            Some(present) => {
+                for (name, value) in headers.iter() {
+                    if let Err(error) = present.append(name, value) {
+                        self.fault.get_or_insert(error.into());
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_fault(&mut self, error: HeaderError) {
+        self.fault.get_or_insert(error.into());
+    }
+
+    /// Checks the arguments that do not depend on the connection, once.
+    fn check(&mut self) -> Result<(), PublishError> {
+        if self.checked {
+            return Ok(());
+        }
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        subject::validate_publish(&self.subject.0)?;
+        let mut subjects = self.subject.0.len();
+        if let Some(reply) = &self.reply {
+            subject::validate_publish(&reply.0)?;
+            subjects += reply.0.len();
+        }
+        if subjects > LONGEST_SUBJECTS {
+            return Err(PublishError::SubjectTooLong { size: subjects, max: LONGEST_SUBJECTS });
+        }
+        if let Err(error) = &self.payload.0 {
+            return Err(error.clone().into());
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.headers.as_ref().map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
+    }
+
+    /// Encodes the message into the outbox if it is allowed and there is room.
+    ///
+    /// `reply` stands in for the message's own reply subject. `burst` says that the caller lets the driver run first
+    /// when a burst is complete.
+    #[inline]
+    fn admit(&mut self, shared: &Shared, reply: Option<&[u8]>, burst: bool) -> Admission {
+        if let Err(error) = self.check() {
+            return Admission::Refused(error);
+        }
+        let size = self.size();
+        let mut core = shared.core();
+        if let Err(error) = self.allowed(&core, size) {
+            return Admission::Refused(error);
+        }
+        if core.batch.len() + size > BURST
+            && let Some(full) = self.full(&mut core, shared, size, burst)
+        {
+            return full;
+        }
+        let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
+        let waker = encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
+        drop(core);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Admission::Sent
+    }
+
+    fn reply(&self) -> Option<&[u8]> {
+        self.reply.as_ref().map(|reply| &*reply.0)
+    }
+
+    #[inline]
+    fn allowed(&self, core: &Core, size: usize) -> Result<(), PublishError> {
+        match &core.stage {
+            Stage::Open | Stage::DrainingSubscriptions => {}
+            Stage::DrainingPublishes => return Err(PublishError::Draining),
+            Stage::Closed(reason) => {
+                return Err(crate::ConnectionClosed { reason: reason.clone() }.into());
+            }
+        }
+        if size > core.max_payload {
+            return Err(PublishError::TooLarge { subject: self.shown(), size, max: core.max_payload });
+        }
+        if !core.headers && self.headers.as_ref().is_some_and(|headers| !headers.is_empty()) {
+            return Err(PublishError::HeadersUnsupported { subject: self.shown() });
+        }
+        Ok(())
+    }
+
+    /// What to do about a message that would exceed a burst or the limit; `None` means to take it.
+    #[cold]
+    fn full(&mut self, core: &mut Core, shared: &Shared, size: usize, burst: bool) -> Option<Admission> {
+        let limit = shared.config.outbox_limit;
+        let buffered = core.buffered_bytes();
+        let waits = matches!(shared.config.when_full, WhenFull::Wait(_));
+        // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher.
+        if burst && core.up && core.batch.len() >= BURST && (waits || !self.yielded) {
+            self.yielded = true;
+            return Some(Admission::Full { buffered, limit });
+        }
+        // A message larger than the whole limit is taken when nothing else is buffered.
+        if buffered + size <= limit || buffered == 0 {
+            return None;
+        }
+        if shared.config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
+            // A share of the limit at once, so that a long outage does not move the whole buffer for each message.
+            let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
+            core.ledger.lost += core.batch.drop_oldest(keep);
+            return None;
+        }
+        Some(Admission::Full { buffered, limit })
+    }
+
+    fn shown(&self) -> String {
+        shown(&self.subject.0)
+    }
+
+    /// Sends the message, or waits for room by the connection's policy.
+    #[inline]
+    pub(crate) fn poll_send(
+        &mut self,
+        shared: &Arc<Shared>,
+        reply: Option<&[u8]>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        match self.admit(shared, reply, true) {
+            Admission::Sent => Poll::Ready(Ok(())),
+            Admission::Refused(error) => Poll::Ready(Err(error)),
+            Admission::Full { buffered, limit } => self.poll_room(shared, reply, buffered, limit, cx),
+        }
+    }
+
+    #[cold]
+    fn poll_room(
+        &mut self,
+        shared: &Arc<Shared>,
+        reply: Option<&[u8]>,
+        buffered: usize,
+        limit: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        let wait = match shared.config.when_full {
+            WhenFull::Wait(wait) => wait,
+            _ if buffered + self.size() > limit => {
+                return Poll::Ready(Err(PublishError::Full { buffered, limit }));
+            }
+            _ => shared.config.connect_timeout,
+        };
+        // The deadline is armed at the second wait only: one burst is no reason for a timer.
+        if self.deadline.is_none() && self.yielded {
+            self.deadline = Some(Deadline::after(shared, wait));
+        }
+        self.yielded = true;
+        if let Some(deadline) = &self.deadline
+            && deadline.poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(PublishError::Timeout { subject: self.shown(), after: wait }));
+        }
+        let driver = {
+            let mut core = shared.core();
+            core.room.push(cx.waker().clone());
+            core.driver.take()
+        };
+        driver.into_iter().for_each(Waker::wake);
+        // Room may have been made since the refusal, before the waker was in place.
+        match self.admit(shared, reply, true) {
+            Admission::Sent => Poll::Ready(Ok(())),
+            Admission::Refused(error) => Poll::Ready(Err(error)),
+            Admission::Full { .. } => Poll::Pending,
+        }
+    }
+
+    /// Sends the message now or not at all.
+    pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
+        match self.admit(shared, None, false) {
+            Admission::Sent => Ok(()),
+            Admission::Refused(error) => Err(error),
+            Admission::Full { buffered, limit } => Err(PublishError::Full { buffered, limit }),
+        }
+    }
+}
+
+enum Admission {
+    Sent,
+    Full { buffered: usize, limit: usize },
+    Refused(PublishError),
+}
+
+#[inline]
+fn encode(
+    core: &mut Core,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    headers: Option<&HeaderMap>,
+    payload: &outbox::Payload<'_>,
+    size: usize,
+) -> Option<Waker> {
+    let idle = core.batch.is_empty();
+    core.batch.publish(subject, reply, headers, payload);
+    core.ledger.published += 1;
+    core.ledger.published_bytes += size as u64;
+    if idle && core.up { core.driver.take() } else { None }
+}
+
+/// A message about to be published: set its options, then await it.
+///
+/// Returned by [`Client::publish`](crate::Client::publish) and [`Message::respond`](crate::Message::respond).
+///
+/// Awaiting it is complete once the message is encoded in the outgoing buffer, in the order of the calls of one
+/// thread; the connection writes it at once, or after reconnecting. It waits only while the buffer is full, by the
+/// policy of [`Connect::when_full`](crate::Connect::when_full). [`Client::flush`](crate::Client::flush) tells that
+/// the server has processed it.
+///
+/// # Errors
+///
+/// [`PublishError`]: a subject or header that breaks a rule, a message larger than the server allows, no room in time,
+/// a connection that is draining or closed. A message that failed was not sent and is not buffered.
+///
+/// # Cancel safety
+///
+/// Dropped before it is complete, the message is not sent.
+#[derive(Debug)]
+#[must_use = "nothing is published until this is awaited, or sent with `try_send`"]
+pub struct Publish<'a> {
+    shared: &'a Arc<Shared>,
+    message: Outgoing<'a>,
+}
+
+impl<'a> Publish<'a> {
+    #[inline]
+    pub(crate) fn new(shared: &'a Arc<Shared>, message: Outgoing<'a>) -> Self {
+        Self { shared, message }
+    }
+
+    pub(crate) fn failed(shared: &'a Arc<Shared>, error: PublishError) -> Self {
+        let mut message = Outgoing::new("".into(), ().into());
+        message.fault = Some(error);
+        Self { shared, message }
+    }
+
+    /// Sets the subject that responses are expected on.
+    pub fn reply(mut self, reply: impl Into<Subject<'a>>) -> Self {
+        self.message.reply = Some(reply.into());
+        self
+    }
+
+    /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
+    /// (ADR-4); a fault is reported when the message is sent.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.message.header(name, value);
+        self
+    }
+
+    /// Appends all these headers.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.message.headers(headers);
+        self
+    }
+
+    /// Publishes without waiting, for code that is not async.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting it, and [`PublishError::Full`] where that would wait.
+    pub fn try_send(mut self) -> Result<(), PublishError> {
+        self.message.try_send(self.shared)
+    }
+}
+
+impl Future for Publish<'_> {
+    type Output = Result<(), PublishError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.message.poll_send(this.shared, None, cx)
+    }
+}

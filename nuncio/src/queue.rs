@@ -1,0 +1,288 @@
+//! The queue between the connection and a subscription: filled in batches, emptied in batches.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use crate::Message;
+use crate::error::CloseReason;
+use crate::sync::lock;
+
+/// How much may wait in a subscription's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of subjects, replies, headers and payloads.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    /// 524,288 messages and 64 MiB.
+    fn default() -> Self {
+        Self { messages: 512 * 1024, bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// What is dropped when a subscription's queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFull {
+    /// The message that arrives.
+    #[default]
+    DropNewest,
+    /// The message that has waited longest.
+    DropOldest,
+}
+
+/// Why a subscription has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscriptionEnd {
+    /// It was unsubscribed or dropped.
+    Unsubscribed,
+    /// All messages asked for with `max` or `unsubscribe_after` have arrived.
+    Max,
+    /// It, or its connection, was drained.
+    Drained,
+    /// The server does not let this user subscribe to the subject.
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The first message did not arrive in time.
+    FirstMessageTimeout {
+        /// The time allowed.
+        after: std::time::Duration,
+    },
+    /// The callback panicked.
+    CallbackPanicked,
+    /// The connection was closed.
+    Closed(CloseReason),
+}
+
+/// Who polls a queue: a task of tokio, or a thread outside of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Poller {
+    Task(tokio::task::Id),
+    Thread(std::thread::ThreadId),
+}
+
+impl Poller {
+    pub(crate) fn current() -> Self {
+        match tokio::task::try_id() {
+            Some(id) => Self::Task(id),
+            None => Self::Thread(std::thread::current().id()),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    limits: Limits,
+    on_full: OnFull,
+    /// What the subscription has taken over but not yet handed out; written by it alone.
+    taken: AtomicUsize,
+    taken_bytes: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: VecDeque<Message>,
+    bytes: usize,
+    received: u64,
+    dropped: u64,
+    slow: bool,
+    end: Option<SubscriptionEnd>,
+    /// The subscription has seen the end, or was dropped.
+    finished: bool,
+    poller: Option<Poller>,
+    waker: Option<Waker>,
+}
+
+/// What came of a push.
+#[derive(Debug, Default)]
+pub(crate) struct Pushed {
+    pub(crate) waker: Option<Waker>,
+    /// The queue has just become full.
+    pub(crate) turned_slow: bool,
+    pub(crate) dropped: u64,
+}
+
+/// What a subscription takes over at once.
+pub(crate) enum Taken {
+    /// Messages are in the buffer that was handed in; the flag tells that a slow queue has recovered.
+    Messages { bytes: usize, recovered: bool },
+    /// Nothing more will come.
+    End,
+}
+
+/// How far a consumer is, with the messages that still wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// It has handled everything, as far as can be known.
+    Done,
+    /// Nobody has polled the queue yet, or only the task that now awaits the drain: it may never be emptied.
+    Idle(usize),
+    /// Somebody else is on it.
+    Busy(usize),
+}
+
+/// Figures of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) received: u64,
+    pub(crate) dropped: u64,
+    pub(crate) pending: usize,
+    pub(crate) pending_bytes: usize,
+}
+
+impl Queue {
+    pub(crate) fn new(limits: Limits, on_full: OnFull) -> Self {
+        Self {
+            state: Mutex::default(),
+            limits,
+            on_full,
+            taken: AtomicUsize::new(0),
+            taken_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Appends a batch of `bytes` bytes in all and leaves `batch` empty.
+    pub(crate) fn push(&self, batch: &mut VecDeque<Message>, bytes: usize) -> Pushed {
+        let mut state = lock(&self.state);
+        state.received += batch.len() as u64;
+        let mut pushed = Pushed::default();
+        if state.finished {
+            batch.clear();
+            return pushed;
+        }
+        let (taken, taken_bytes) = (self.taken.load(Ordering::Relaxed), self.taken_bytes.load(Ordering::Relaxed));
+        let fits = state.messages.len() + taken + batch.len() <= self.limits.messages
+            && state.bytes + taken_bytes + bytes <= self.limits.bytes;
+        if !fits {
+            pushed.dropped = self.push_some(&mut state, batch, taken, taken_bytes);
+            state.dropped += pushed.dropped;
+            pushed.turned_slow = pushed.dropped > 0 && !std::mem::replace(&mut state.slow, true);
+        } else if state.messages.is_empty() {
+            std::mem::swap(&mut state.messages, batch);
+            state.bytes += bytes;
+        } else {
+            state.messages.append(batch);
+            state.bytes += bytes;
+        }
+        pushed.waker = state.waker.take();
+        pushed
+    }
+
+    /// The slow way: one message after the other, by the policy for a full queue.
+    fn push_some(&self, state: &mut State, batch: &mut VecDeque<Message>, taken: usize, taken_bytes: usize) -> u64 {
+        let mut dropped = 0;
+        for message in batch.drain(..) {
+            let len = message.len();
+            let full = |state: &State| {
+                state.messages.len() + taken + 1 > self.limits.messages
+                    || state.bytes + taken_bytes + len > self.limits.bytes
+            };
+            if self.on_full == OnFull::DropOldest {
+                while full(state) {
+                    let Some(oldest) = state.messages.pop_front() else { break };
+                    state.bytes -= oldest.len();
+                    dropped += 1;
+                }
+            }
+            if full(state) {
+                dropped += 1;
+            } else {
+                state.bytes += len;
+                state.messages.push_back(message);
+            }
+        }
+        dropped
+    }
+
+    /// Messages that went to a callback instead.
+    pub(crate) fn note_received(&self, n: u64) {
+        lock(&self.state).received += n;
+    }
+
+    /// Nothing more is pushed; what is queued is still handed out. The first reason stays.
+    pub(crate) fn end(&self, why: SubscriptionEnd) -> Option<Waker> {
+        let mut state = lock(&self.state);
+        state.end.get_or_insert(why);
+        state.waker.take()
+    }
+
+    /// The subscription is gone or does not want more: what is queued is dropped.
+    pub(crate) fn finish(&self, why: SubscriptionEnd) {
+        let mut state = lock(&self.state);
+        state.end.get_or_insert(why);
+        state.finished = true;
+        state.bytes = 0;
+        let messages = std::mem::take(&mut state.messages);
+        drop(state);
+        drop(messages);
+        self.note_taken(0, 0);
+    }
+
+    /// Swaps what is queued with the empty buffer `into`.
+    pub(crate) fn poll_take(&self, into: &mut VecDeque<Message>, cx: &mut Context<'_>) -> Poll<Taken> {
+        let mut state = lock(&self.state);
+        state.poller = Some(Poller::current());
+        if !state.messages.is_empty() {
+            std::mem::swap(&mut state.messages, into);
+            let bytes = std::mem::take(&mut state.bytes);
+            self.note_taken(into.len(), bytes);
+            let recovered = std::mem::take(&mut state.slow);
+            return Poll::Ready(Taken::Messages { bytes, recovered });
+        }
+        if state.end.is_some() {
+            state.finished = true;
+            return Poll::Ready(Taken::End);
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// The subscription holds so much that it has not handed out yet.
+    #[inline]
+    pub(crate) fn note_taken(&self, messages: usize, bytes: usize) {
+        self.taken.store(messages, Ordering::Relaxed);
+        self.taken_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ended(&self) -> Option<SubscriptionEnd> {
+        lock(&self.state).end.clone()
+    }
+
+    /// How far the consumer is, for a drain. `caller` is who awaits the drain.
+    pub(crate) fn drained(&self, caller: Option<Poller>) -> Drained {
+        let state = lock(&self.state);
+        let waiting = state.messages.len() + self.taken.load(Ordering::Relaxed);
+        if state.finished {
+            return Drained::Done;
+        }
+        match (state.poller, waiting) {
+            (None, 0) => Drained::Done,
+            (Some(poller), 0) if Some(poller) == caller => Drained::Done,
+            (None, n) => Drained::Idle(n),
+            (Some(poller), n) if Some(poller) == caller => Drained::Idle(n),
+            (Some(_), n) => Drained::Busy(n),
+        }
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let state = lock(&self.state);
+        Figures {
+            received: state.received,
+            dropped: state.dropped,
+            pending: state.messages.len() + self.taken.load(Ordering::Relaxed),
+            pending_bytes: state.bytes + self.taken_bytes.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Requests over one shared inbox.
+
+use std::future::Future;
+use std::hash::{DefaultHasher, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use nuncio_proto::encode;
+use nuncio_proto::header::HeaderMap;
+use nuncio_proto::inbox::Token;
+use nuncio_proto::registry::Interest;
+
+use crate::driver::route::{Change, Route};
+use crate::driver::shared::{Core, Failure, MUX_SID, Shared, Stage};
+use crate::driver::wait::instant_after;
+use crate::error::{ConnectionClosed, PublishError, RequestError, shown};
+use crate::publish::{Outgoing, Subject};
+use crate::request_many::RequestMany;
+use crate::{Message, Payload};
+
+/// A request about to be sent: set its options, then await the reply.
+///
+/// Returned by [`Client::request`](crate::Client::request). All requests of a connection share one subscription; a
+/// reply is found by a token in its subject. The first reply wins, later ones are dropped.
+///
+/// # Errors
+///
+/// [`RequestError`]: at once when nobody subscribes to the subject, when the server denies publishing to it or
+/// subscribing to the inbox, and when the connection is lost (unless
+/// [`Connect::fail_requests_on_disconnect`](crate::Connect::fail_requests_on_disconnect) is off); else after the
+/// timeout, which covers waiting for room in the outgoing buffer as well.
+///
+/// # Cancel safety
+///
+/// Dropped before it is complete, nothing waits for the reply any more; the request may have been sent.
+#[derive(Debug)]
+#[must_use = "no request is sent until this is awaited"]
+pub struct Request<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) message: Outgoing<'a>,
+    pub(crate) timeout: Option<Duration>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    /// A slot is open, the message has not been sent yet.
+    Sending(Slot),
+    Sent(Slot),
+    Over,
+}
+
+impl<'a> Request<'a> {
+    #[inline]
+    pub(crate) fn new(shared: &'a Arc<Shared>, subject: Subject<'a>, payload: Payload<'a>) -> Self {
+        Self { shared, message: Outgoing::new(subject, payload), timeout: None, state: State::New }
+    }
+
+    /// How long to wait for the reply, from the first poll on. Default: that of
+    /// [`Connect::request_timeout`](crate::Connect::request_timeout), 1 second unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Appends a header, as [`Publish::header`](crate::Publish::header) does.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.message.header(name, value);
+        self
+    }
+
+    /// Appends all these headers.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.message.headers(headers);
+        self
+    }
+
+    /// Asks for many replies instead of one (ADR-47).
+    pub fn many(self) -> RequestMany<'a> {
+        RequestMany::new(self)
+    }
+
+    fn after(&self) -> Duration {
+        self.timeout.unwrap_or(self.shared.config.request_timeout)
+    }
+}
+
+impl Future for Request<'_> {
+    type Output = Result<Message, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            match &mut this.state {
+                State::New => {
+                    let slot = Slot::open(this.shared, &this.message.subject.0, false, this.after())?;
+                    this.state = State::Sending(slot);
+                }
+                State::Sending(slot) => {
+                    let sent = this.message.poll_send(this.shared, Some(slot.reply()), cx);
+                    if sent.is_pending() {
+                        // The slot's deadline covers the wait for room as well.
+                        let ended = slot.poll(cx, &this.message.subject.0);
+                        if ended.is_ready() {
+                            this.state = State::Over;
+                        }
+                        return ended;
+                    }
+                    let State::Sending(slot) = std::mem::replace(&mut this.state, State::Over) else { continue };
+                    if let Poll::Ready(Err(error)) = sent {
+                        return Poll::Ready(Err(not_sent(error)));
+                    }
+                    this.state = State::Sent(slot);
+                }
+                State::Sent(slot) => {
+                    let ended = slot.poll(cx, &this.message.subject.0);
+                    if ended.is_ready() {
+                        this.state = State::Over;
+                    }
+                    return ended;
+                }
+                State::Over => return Poll::Pending,
+            }
+        }
+    }
+}
+
+pub(crate) fn not_sent(error: PublishError) -> RequestError {
+    match error {
+        PublishError::Closed(closed) => RequestError::Closed(closed),
+        PublishError::Draining => RequestError::Draining,
+        error => RequestError::Publish(error),
+    }
+}
+
+/// An open request: the slot that its replies are put in, freed on drop.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    shared: Arc<Shared>,
+    token: Token,
+    reply: Vec<u8>,
+    after: Duration,
+}
+
+impl Slot {
+    /// Opens a slot and makes sure that replies have a subscription to arrive on.
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        subject: &[u8],
+        many: bool,
+        after: Duration,
+    ) -> Result<Self, RequestError> {
+        let waker = {
+            let mut core = shared.core();
+            match &core.stage {
+                Stage::Open => {}
+                Stage::Closed(reason) => return Err(ConnectionClosed { reason: reason.clone() }.into()),
+                _ => return Err(RequestError::Draining),
+            }
+            subscribe_to_replies(&mut core, shared)
+        };
+        waker.into_iter().for_each(std::task::Waker::wake);
+        let deadline = instant_after(after);
+        let token = shared.waits().requests.open(hash(subject), many, Some(deadline));
+        let mut reply = Vec::with_capacity(shared.mux_prefix.len() + 12);
+        reply.extend_from_slice(&shared.mux_prefix);
+        token.encode_into(&mut reply);
+        let slot = Self { shared: Arc::clone(shared), token, reply, after };
+        shared.note_deadline(deadline);
+        Ok(slot)
+    }
+
+    pub(crate) fn reply(&self) -> &[u8] {
+        &self.reply
+    }
+
+
+    pub(crate) fn expect_reply_by(&self, deadline: std::time::Instant) {
+        self.shared.waits().requests.expect_reply_by(self.token, deadline);
+        self.shared.note_deadline(deadline);
+    }
+
+    pub(crate) fn poll_reply(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
+        self.shared.waits().requests.poll(self.token, cx)
+    }
+
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, subject: &[u8]) -> Poll<Result<Message, RequestError>> {
+        self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
+    }
+
+    pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
+        let subject = shown(subject);
+        match failure {
+            Failure::Timeout => RequestError::Timeout { subject, after: self.after },
+            Failure::NoResponders => RequestError::NoResponders { subject },
+            Failure::Denied => RequestError::Denied { subject },
+            Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&self.shared.mux_subject()) },
+            Failure::Disconnected => RequestError::Disconnected { subject },
+            Failure::Closed(reason) => ConnectionClosed { reason }.into(),
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // The reply is dropped outside of the lock.
+        self.shared.waits().requests.close(self.token);
+    }
+}
+
+/// Subscribes to the inbox of all requests, the first time one is made.
+fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<std::task::Waker> {
+    if core.mux_live {
+        return None;
+    }
+    core.mux_live = true;
+    let subject = shared.mux_subject();
+    let waker = if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
+    core.changes.push(Change::Subscribe {
+        sid: MUX_SID,
+        interest: Interest { subject: subject.into(), queue: None },
+        max: None,
+        route: Route::Replies,
+        first_message: None,
+    });
+    waker
+}
+
+/// Subjects are compared by hash when the server refuses one, so that a request need not keep its own.
+pub(crate) fn hash(subject: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(subject);
+    hasher.finish()
+}

@@ -1,0 +1,81 @@
+//! Reaching a server: name look-up and TCP.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use nuncio_proto::addr::ServerAddr;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::Config;
+use crate::error::ConnectError;
+use crate::transport::Transport;
+
+/// Host and port as shown in errors and events; never user information.
+pub(crate) fn host_port(server: &ServerAddr) -> String {
+    if server.host().contains(':') {
+        format!("[{}]:{}", server.host(), server.port())
+    } else {
+        format!("{}:{}", server.host(), server.port())
+    }
+}
+
+pub(crate) async fn dial(
+    config: &Config,
+    server: &ServerAddr,
+    deadline: Instant,
+    seed: u64,
+) -> Result<Transport, ConnectError> {
+    let failed = |error: io::Error| ConnectError::Io {
+        server: host_port(server),
+        kind: error.kind(),
+        message: error.to_string(),
+    };
+    if let Some(connector) = &config.connector {
+        let connecting = connector.connect(server.clone());
+        let made = timeout_at(deadline, connecting).await.map_err(|_| late(config, server, "the connector"))?;
+        return made.map(Transport::Custom).map_err(failed);
+    }
+    let mut addresses = resolve(config, server, deadline).await?;
+    if !config.keep_server_order {
+        // ADR-11: clients spread over all addresses of a name.
+        fastrand::Rng::with_seed(seed).shuffle(&mut addresses);
+    }
+    let mut last = None;
+    let count = addresses.len();
+    for (tried, address) in addresses.into_iter().enumerate() {
+        // An address that swallows packets must leave time for the others.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(count - tried).unwrap_or(u32::MAX).max(1);
+        match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // Frames are written in batches already; Nagle's algorithm would only delay them.
+                stream.set_nodelay(true).map_err(failed)?;
+                return Ok(Transport::Tcp(stream));
+            }
+            Ok(Err(error)) => last = Some(failed(error)),
+            Err(_) => last = Some(late(config, server, "TCP connection")),
+        }
+    }
+    Err(last.unwrap_or_else(|| failed(io::Error::other("the name has no address"))))
+}
+
+async fn resolve(config: &Config, server: &ServerAddr, deadline: Instant) -> Result<Vec<SocketAddr>, ConnectError> {
+    let unresolved =
+        |message: String| ConnectError::Resolve { server: host_port(server), message };
+    let found = timeout_at(deadline, lookup_host((server.host(), server.port())))
+        .await
+        .map_err(|_| late(config, server, "name look-up"))?
+        .map_err(|error| unresolved(error.to_string()))?;
+    let addresses: Vec<SocketAddr> = found.collect();
+    if addresses.is_empty() {
+        return Err(unresolved("the name has no address".into()));
+    }
+    Ok(addresses)
+}
+
+pub(crate) fn late(config: &Config, server: &ServerAddr, stage: &'static str) -> ConnectError {
+    let after: Duration = config.connect_timeout;
+    ConnectError::Timeout { server: host_port(server), after, stage }
+}

@@ -1,0 +1,119 @@
+//! The way to a server: TCP, or whatever a [`Connector`] makes.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use nuncio_proto::addr::ServerAddr;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+pub(crate) mod dial;
+
+/// A two-way stream of bytes that a connection can run on.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
+
+/// The future of [`Connector::connect`].
+pub type ConnectorFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send>>;
+
+/// Makes connections by other means than TCP.
+///
+/// Implemented for functions from an address to a future:
+///
+/// ```no_run
+/// # async fn f() -> Result<(), nuncio::Error> {
+/// let nc = nuncio::connect("localhost")
+///     .connector(|server: nuncio::ServerAddr| async move {
+///         let stream = tokio::net::TcpStream::connect((server.host(), server.port())).await?;
+///         Ok(Box::new(stream) as Box<dyn nuncio::Connection>)
+///     })
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Connector: Send + Sync + 'static {
+    /// Starts to connect to a server. The time it takes counts against the connection's timeout.
+    fn connect(&self, server: ServerAddr) -> ConnectorFuture;
+}
+
+impl<F, Fut> Connector for F
+where
+    F: Fn(ServerAddr) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = io::Result<Box<dyn Connection>>> + Send + 'static,
+{
+    fn connect(&self, server: ServerAddr) -> ConnectorFuture {
+        Box::pin(self(server))
+    }
+}
+
+/// TCP is called directly, everything else through a table.
+pub(crate) enum Transport {
+    Tcp(TcpStream),
+    Custom(Box<dyn Connection>),
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+impl AsyncRead for Transport {
+    #[inline]
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Custom(custom) => Pin::new(custom).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    #[inline]
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Custom(custom) => Pin::new(custom).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Custom(custom) => Pin::new(custom).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Custom(custom) => Pin::new(custom).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Custom(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(tcp) => tcp.is_write_vectored(),
+            Self::Custom(custom) => custom.is_write_vectored(),
+        }
+    }
+}
