@@ -85,9 +85,9 @@ impl From<ServerAddr> for Servers {
     }
 }
 
-impl From<Vec<ServerAddr>> for Servers {
-    fn from(servers: Vec<ServerAddr>) -> Self {
-        Self(Ok(servers))
+impl FromIterator<ServerAddr> for Servers {
+    fn from_iter<I: IntoIterator<Item = ServerAddr>>(servers: I) -> Self {
+        Self(Ok(servers.into_iter().collect()))
     }
 }
 
@@ -111,7 +111,7 @@ pub struct Connect {
 
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect").field("servers", &self.servers).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Connect").field("servers", &self.servers).field("name", &self.config.name).finish_non_exhaustive()
     }
 }
 

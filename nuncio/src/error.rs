@@ -38,7 +38,7 @@ pub enum CloseReason {
     #[error("no server could be reached within the allowed attempts; the last one failed with: {last}")]
     Exhausted {
         /// What the last attempt failed with.
-        last: ConnectError,
+        last: Box<ConnectError>,
     },
     /// A server refused the credentials twice in a row.
     #[error("{server} refused the credentials twice in a row: {error}")]

@@ -1,6 +1,5 @@
 //! What the server says besides messages.
 
-use std::sync::Arc;
 use std::task::Waker;
 
 use nuncio_proto::encode;
@@ -85,7 +84,7 @@ impl Driver {
         link.info.update(info);
         link.take_over(&mut self.shared.core());
         self.learn_servers(link);
-        if link.info.ldm && !std::mem::replace(&mut link.lame, true) {
+        if link.info.lame_duck_mode && !std::mem::replace(&mut link.lame, true) {
             self.pool.lame(link.id);
             self.shared.events.emit(&Event::LameDuck { server: link.server.clone() });
         }
@@ -109,7 +108,7 @@ impl Driver {
         match &error {
             ServerError::PublishViolation { subject } => self.deny_publish(subject),
             ServerError::SubscribeViolation { subject, queue, sid } => {
-                self.deny_subscribe(subject.as_bytes(), queue.as_deref().map(str::as_bytes), *sid);
+                self.deny_subscribe(subject, queue.as_deref(), *sid);
             }
             error if error.closes() != Some(false) => link.note_fault(error.clone()),
             _ => {}
@@ -117,8 +116,8 @@ impl Driver {
         self.shared.events.emit(&Event::ServerError(error));
     }
 
-    fn deny_publish(&self, subject: &str) {
-        let waker = self.shared.waits().requests.fail_subject(hash(subject.as_bytes()), Failure::Denied);
+    fn deny_publish(&self, subject: &[u8]) {
+        let waker = self.shared.waits().requests.fail_subject(hash(subject), Failure::Denied);
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 

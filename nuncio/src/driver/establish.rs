@@ -123,7 +123,7 @@ fn give_up(first: Option<&mut Option<First>>, last: Option<ConnectError>) -> Clo
     }
     match last {
         Some(ConnectError::Refused { server, error }) if error.is_auth() => CloseReason::Rejected { server, error },
-        last => CloseReason::Exhausted { last: last.unwrap_or_else(nothing) },
+        last => CloseReason::Exhausted { last: Box::new(last.unwrap_or_else(nothing)) },
     }
 }
 
@@ -151,7 +151,7 @@ async fn shake_hands(shared: Arc<Shared>, server: ServerAddr, seed: u64) -> Resu
         send(&mut io, &hello, &server).await?;
         loop {
             match step(&mut io, &mut input, &mut handshake, &server).await? {
-                Step::Done => return Ok(()),
+                Step::Done => return Ok::<(), ConnectError>(()),
                 Step::Update(later) => info.update(*later),
                 Step::Pong => send(&mut io, encode::PONG, &server).await?,
                 Step::More | Step::Connect(_) => {}

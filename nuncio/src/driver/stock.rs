@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use nuncio_proto::outbox::Batch;
 
+use crate::DrainReport;
 use crate::driver::Driver;
 use crate::driver::link::Link;
 use crate::driver::shared::{Failure, Fence, Stage, Waiter, now};
@@ -85,12 +86,8 @@ impl Driver {
             core.batch = Batch::new();
             core.stage = Stage::Closed(reason.clone());
             core.driver = None;
-            if let Some(report) = self.ending.report() {
-                core.drain_report = Some(report);
-            }
-            if let Some(report) = &mut core.drain_report {
-                (report.lost, report.maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
-            }
+            let (lost, maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
+            core.drain_report = self.ending.report().map(|report| DrainReport { lost, maybe_lost, ..report });
             (std::mem::take(&mut core.room), std::mem::take(&mut core.changes))
         };
         self.apply(changes);
