@@ -193,3 +193,70 @@ fn last_length(out: &mut Vec<u8>, length: usize) {
 fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(encode: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = b"before|".to_vec();
+        encode(&mut out);
+        String::from_utf8(out).unwrap().strip_prefix("before|").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_publish_without_headers_is_a_pub() {
+        assert_eq!(encoded(|out| publish(out, b"a.b", None, None, b"hi")), "PUB a.b 2\r\nhi\r\n");
+        assert_eq!(encoded(|out| publish(out, b"a", Some(b"r"), None, b"")), "PUB a r 0\r\n\r\n");
+        let empty = HeaderMap::new();
+        assert_eq!(encoded(|out| publish(out, b"a", None, Some(&empty), b"hi")), "PUB a 2\r\nhi\r\n");
+    }
+
+    #[test]
+    fn the_head_is_the_publish_without_its_payload_and_end() {
+        assert_eq!(encoded(|out| publish_head(out, b"a", Some(b"r"), None, 70_000)), "PUB a r 70000\r\n");
+    }
+
+    #[test]
+    fn every_length_is_written_as_decimal_digits() {
+        let around = (0..8).map(|power| 10_usize.pow(power)).flat_map(|power| [power - 1, power, power + 1]);
+        for length in around.chain([usize::MAX, 1234, 56_789]) {
+            let head = encoded(|out| publish_head(out, b"a", None, None, length));
+            assert_eq!(head, format!("PUB a {length}\r\n"));
+        }
+    }
+
+    #[test]
+    fn subscriptions_come_and_go() {
+        assert_eq!(encoded(|out| subscribe(out, b"a.*", None, 1)), "SUB a.* 1\r\n");
+        let sub = encoded(|out| subscribe(out, b"a.>", Some(b"q"), u64::MAX));
+        assert_eq!(sub, "SUB a.> q 18446744073709551615\r\n");
+        assert_eq!(encoded(|out| unsubscribe(out, 7, None)), "UNSUB 7\r\n");
+        assert_eq!(encoded(|out| unsubscribe(out, 7, Some(10))), "UNSUB 7 10\r\n");
+    }
+
+    #[test]
+    fn a_message_with_a_header_block_is_an_hmsg() {
+        let block = b"NATS/1.0\r\n\r\n";
+        assert_eq!(encoded(|out| message(out, b"a", b"1", None, None, b"hi")), "MSG a 1 2\r\nhi\r\n");
+        assert_eq!(encoded(|out| message(out, b"a", b"1", Some(b"r"), None, b"")), "MSG a 1 r 0\r\n\r\n");
+        assert_eq!(
+            encoded(|out| message(out, b"a", b"1", Some(b"r"), Some(block), b"hi")),
+            "HMSG a 1 r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"
+        );
+    }
+
+    #[test]
+    fn texts_are_put_in_their_lines() {
+        assert_eq!(encoded(|out| connect(out, b"{}")), "CONNECT {}\r\n");
+        assert_eq!(encoded(|out| info(out, b"{}")), "INFO {}\r\n");
+        assert_eq!(encoded(|out| err(out, b"Stale Connection")), "-ERR 'Stale Connection'\r\n");
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    #[should_panic(expected = "not one term")]
+    fn debug_builds_catch_a_term_that_would_be_other_operations() {
+        publish(&mut Vec::new(), b"a 0\r\n\r\nPUB b", None, None, b"");
+    }
+}

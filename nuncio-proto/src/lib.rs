@@ -3,6 +3,9 @@
 pub mod connect;
 pub mod decode;
 pub mod encode;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod header;
 pub mod inbox;
 pub mod info;

@@ -1,8 +1,15 @@
 //! The arguments of a control line, for the tolerant path.
 
-/// What separates arguments: space and tab, and a stray CR, which nats-server skips too.
-pub(super) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r')
+/// What separates arguments: space, tab and line end. A stray CR counts too, as it does in nats-server.
+pub(super) const fn is_break(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `text` without the breaks around it.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    let begin = text.iter().position(|byte| !is_break(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !is_break(byte)).map_or(begin, |last| last + 1);
+    text.get(begin..end).unwrap_or_default()
 }
 
 /// One argument.
@@ -31,10 +38,9 @@ impl<'a> Iterator for Args<'a> {
     type Item = Arg<'a>;
 
     fn next(&mut self) -> Option<Arg<'a>> {
-        let ends = |byte: &u8| is_space(*byte) || *byte == b'\n';
-        let skipped = self.rest.iter().position(|byte| !ends(byte))?;
+        let skipped = self.rest.iter().position(|byte| !is_break(byte))?;
         let (_, from) = self.rest.split_at_checked(skipped)?;
-        let len = from.iter().position(ends).unwrap_or(from.len());
+        let len = from.iter().position(is_break).unwrap_or(from.len());
         let (text, rest) = from.split_at_checked(len)?;
         let at = self.at + skipped;
         self.at = at + len;

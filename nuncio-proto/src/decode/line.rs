@@ -2,7 +2,7 @@
 
 use super::{
     DecodeError,
-    args::{Args, is_space},
+    args::{Args, is_break, trimmed},
     error::excerpt,
 };
 
@@ -79,7 +79,7 @@ impl<'a> Line<'a> {
 
     /// All behind the operation as one text, without the space around it.
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.text.get(self.operation.name().len()..).unwrap_or_default().trim_ascii()
+        trimmed(self.text.get(self.operation.name().len()..).unwrap_or_default())
     }
 
     /// Checks that there are no arguments.
@@ -133,7 +133,7 @@ pub(super) fn read<'a>(
 /// The operation that `buf` begins with, or `None` while it may still become one.
 fn operation(buf: &[u8], operations: &[Operation]) -> Result<Option<Operation>, DecodeError> {
     let unknown = || DecodeError::UnknownOperation { line: excerpt(first_line(buf)) };
-    let name_end = buf.iter().take(LONGEST_NAME + 1).position(|byte| is_space(*byte) || *byte == b'\n');
+    let name_end = buf.iter().take(LONGEST_NAME + 1).position(is_break);
     let (name, behind) = match name_end.and_then(|at| buf.split_at_checked(at)) {
         Some(split) => split,
         None if buf.len() > LONGEST_NAME => return Err(unknown()),

@@ -74,3 +74,6 @@ impl ClientLimits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,10 @@ pub struct HeaderMap(Vec<u8>);
 
 impl HeaderMap {
     /// Placeholder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Placeholder.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
