@@ -104,11 +104,14 @@ impl Driver {
             if !changes.is_empty() {
                 self.apply(changes);
             }
-            self.poll_time(None, cx);
-            if let Some(reason) = self.end_while_down() {
-                return Poll::Ready(Err(reason));
+            loop {
+                if let Some(reason) = self.end_while_down() {
+                    return Poll::Ready(Err(reason));
+                }
+                if !self.poll_time(None, cx) {
+                    break;
+                }
             }
-            self.poll_time(None, cx);
             future.as_mut().poll(cx).map(Ok)
         })
         .await

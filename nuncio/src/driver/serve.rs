@@ -54,10 +54,13 @@ impl Driver {
                 }
             }
         }
-        self.poll_time(Some(link), cx);
-        match self.check_orders(link) {
-            Some(served) => Poll::Ready(served),
-            None => Poll::Pending,
+        loop {
+            if let Some(served) = self.check_orders(link) {
+                return Poll::Ready(served);
+            }
+            if !self.poll_time(Some(link), cx) {
+                return Poll::Pending;
+            }
         }
     }
 

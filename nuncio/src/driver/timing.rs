@@ -20,11 +20,13 @@ const GRAIN: Duration = Duration::from_millis(2);
 pub(super) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
+    not_before: Option<Instant>,
 }
 
 impl Alarm {
     /// True when the time has come; else the task is woken at `want` at the latest.
     fn poll(&mut self, want: Instant, cx: &mut Context<'_>) -> bool {
+        let want = self.not_before.map_or(want, |earliest| want.max(earliest));
         let sleep = match &mut self.sleep {
             Some(sleep) => {
                 if self.armed.is_none_or(|armed| want < armed) {
@@ -47,19 +49,17 @@ impl Alarm {
 }
 
 impl Driver {
-    /// Serves the deadlines that are due and sees to it that the task is woken for the next one.
-    pub(super) fn poll_time(&mut self, link: Option<&Link>, cx: &mut Context<'_>) {
-        let mut soonest = None;
-        while let Some(want) = self.next_deadline(link) {
-            let want = soonest.map_or(want, |soonest| want.max(soonest));
-            if !self.alarm.poll(want, cx) {
-                return;
-            }
-            let now = now();
-            self.expire(now);
-            // Keepalive and ending look at the clock themselves, after this.
-            soonest = Some(now + GRAIN);
+    /// Serves the deadlines that are due and sees to it that the task is woken for the next one. True when something
+    /// was due, and what looks at the clock itself has to look again.
+    pub(super) fn poll_time(&mut self, link: Option<&Link>, cx: &mut Context<'_>) -> bool {
+        let Some(want) = self.next_deadline(link) else { return false };
+        if !self.alarm.poll(want, cx) {
+            return false;
         }
+        let now = now();
+        self.alarm.not_before = Some(now + GRAIN);
+        self.expire(now);
+        true
     }
 
     fn next_deadline(&self, link: Option<&Link>) -> Option<Instant> {
