@@ -125,7 +125,7 @@ pub fn nuid() -> String {
 
 /// 22 random base62 characters: 130 bits that nobody can guess.
 ///
-/// The bits come from the operating system. Where it refuses the direct call they are drawn from the keys that
+/// The bits come from the operating system, at the price of a call into it. Where it refuses the direct call they are drawn from the keys that
 /// the standard library got from it for its hash maps.
 pub fn random_token() -> [u8; NUID_LEN] {
     base62(fill)

@@ -9,6 +9,7 @@
 
 mod error;
 
+pub(crate) use error::excerpt;
 use error::{Role, fault};
 pub use error::{SubjectError, SubjectErrorKind};
 

@@ -1,25 +1,58 @@
-//! Placeholder.
+//! Message headers (ADR-4).
+//!
+//! On the wire a header block is a version line, which may carry a status, then a line for each entry, then an
+//! empty line:
+//!
+//! ```text
+//! NATS/1.0 503 No Responders␍␊
+//! Name: value␍␊
+//! ␍␊
+//! ```
+//!
+//! [`HeaderMap`] is what one sends, [`HeaderView`] what one received. Both keep the block as the text that it is
+//! on the wire: a map is sent with one copy, and a view is parsed without an allocation. The order of entries
+//! and the case of names are kept, and a name may have several values, each on a line of its own.
+//!
+//! # Which name is which
+//!
+//! On the wire names are case-sensitive. Reading is forgiving: `get`, `get_all`, `get_last` and `contains` take
+//! the entries that are spelled exactly as asked, and if there are none, those that differ in ASCII case only.
+//! `get_exact` takes nothing but the exact spelling, and `get_canonical` the MIME spelling of the name asked for
+//! (`nats-msg-id` finds `Nats-Msg-Id`). What changes a map (`insert`, `remove`) goes by the exact spelling.
+//!
+//! # Spaces
+//!
+//! Spaces and tabs around a value have no meaning: a map sends them as they were given, and every getter leaves
+//! them out.
+//!
+//! # Malformed blocks
+//!
+//! A publisher can send any bytes as a header block and the server passes them on. [`HeaderView::parse`] is strict and
+//! says what is wrong; [`raw_lines`] and [`status`] get out of such a block what can be got.
 
-/// Placeholder.
-#[derive(Debug, Default)]
-pub struct HeaderMap(Vec<u8>);
+mod error;
+mod map;
+mod raw;
+mod status;
+mod view;
 
-impl HeaderMap {
-    /// Placeholder.
-    pub fn new() -> Self {
-        Self::default()
-    }
-    /// Placeholder.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-    /// Placeholder.
-    pub fn encoded_len(&self) -> usize {
-        self.0.len() + 2
-    }
-    /// Placeholder.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0);
-        out.extend_from_slice(b"\r\n");
-    }
+pub use error::HeaderError;
+pub use map::HeaderMap;
+pub use raw::{RawLines, raw_lines};
+pub use status::{Status, is_no_responders, status};
+pub use view::{Entries, HeaderView, Keys, Values};
+
+/// The start of every header block.
+const VERSION: &str = "NATS/1.0";
+
+/// What carries no meaning around a value, and ends a status code.
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Whether a name is printable ASCII without colon, and not empty (ADR-4).
+fn is_valid_name(name: &[u8]) -> bool {
+    // No early way out: names are short and nearly always valid.
+    !name.is_empty() && name.iter().fold(true, |valid, b| valid & b.is_ascii_graphic() & (*b != b':'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ pub(super) fn fault(s: &[u8]) -> Option<SubjectErrorKind> {
 /// Printable text of any bytes, at most 128 bytes long, for error messages.
 ///
 /// Control characters, quotes and bytes that are not UTF-8 come out escaped; what is cut off shows as `…`.
-fn excerpt(bytes: &[u8]) -> String {
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
     const ROOM: usize = 128 - '…'.len_utf8();
     let mut text = String::new();
     let mut piece = String::new();

@@ -1,0 +1,341 @@
+//! Headers to send.
+
+use std::fmt;
+
+use super::VERSION;
+use super::error::{HeaderError, validate};
+use super::status::Status;
+use super::view::{Entries, HeaderView, Keys, Values, debug, split_line, split_name};
+
+const CRLF: &str = "\r\n";
+/// Room for the version line and a few short entries, so that the usual map allocates once.
+const FIRST_RESERVE: usize = 128;
+
+/// The headers of a message to send.
+///
+/// Kept as the text that goes on the wire: one allocation for the whole map, which a clone or an
+/// [`encode_into`](Self::encode_into) copies as a piece. A look-up reads the entries one after the other; that is
+/// what suits the few that a message has.
+///
+/// How names are compared is said in the [module's documentation](super#which-name-is-which).
+///
+/// # Examples
+///
+/// ```
+/// use nuncio_proto::header::HeaderMap;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append("id", "7")?.append("tag", "a")?.append("tag", "b")?;
+/// headers.insert("id", "8")?;
+/// assert_eq!(headers.get("ID"), Some("8"));
+/// assert_eq!(headers.get_all("tag").collect::<Vec<_>>(), ["a", "b"]);
+/// # Ok::<(), nuncio_proto::header::HeaderError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct HeaderMap {
+    /// The block without the empty line at its end; may be empty in place of a bare version line.
+    wire: String,
+}
+
+impl HeaderMap {
+    /// An empty map; allocates with the first entry.
+    pub const fn new() -> Self {
+        Self { wire: String::new() }
+    }
+
+    /// An empty map with room for that many bytes on the wire.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { wire: String::with_capacity(bytes) }
+    }
+
+    /// A map with a status, such as `503` and `No Responders`, and no entries.
+    ///
+    /// # Errors
+    ///
+    /// If the description holds a CR or LF.
+    pub fn with_status(code: u16, description: &str) -> Result<Self, HeaderError> {
+        if description.contains(['\r', '\n']) {
+            return Err(HeaderError::description(description));
+        }
+        let mut wire = String::with_capacity(FIRST_RESERVE + description.len());
+        wire.push_str(VERSION);
+        wire.push(' ');
+        wire.push_str(itoa::Buffer::new().format(code));
+        if !description.is_empty() {
+            wire.push(' ');
+            wire.push_str(description);
+        }
+        wire.push_str(CRLF);
+        Ok(Self { wire })
+    }
+
+    /// The entries of an iterator, in its order.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append), for the first entry at fault.
+    pub fn try_from_iter<K, V>(entries: impl IntoIterator<Item = (K, V)>) -> Result<Self, HeaderError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let mut map = Self::new();
+        map.try_extend(entries)?;
+        Ok(map)
+    }
+
+    /// A map of the lines of a checked block.
+    pub(super) fn from_parts(first: &str, lines: &str) -> Self {
+        let mut wire = String::with_capacity(first.len() + lines.len());
+        wire.push_str(first);
+        wire.push_str(lines);
+        Self { wire }
+    }
+
+    /// Adds an entry behind all others, also if the name has a value already.
+    ///
+    /// # Errors
+    ///
+    /// If the name is empty or holds more than printable ASCII without `:`, or if the value holds a CR or LF.
+    /// The map is then unchanged.
+    pub fn append(
+        &mut self,
+        name: impl AsRef<str>,
+        value: impl AsRef<str>,
+    ) -> Result<&mut Self, HeaderError> {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        validate(name, value)?;
+        self.push(name, value);
+        Ok(self)
+    }
+
+    /// Gives the name this one value.
+    ///
+    /// The entries of the same spelling go; the new one takes the place of the first of them, or the last place
+    /// if there are none.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn insert(
+        &mut self,
+        name: impl AsRef<str>,
+        value: impl AsRef<str>,
+    ) -> Result<&mut Self, HeaderError> {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        validate(name, value)?;
+        if !self.replace(name, Some(value)) {
+            self.push(name, value);
+        }
+        Ok(self)
+    }
+
+    /// Appends the entries of an iterator: all, or none if one is at fault.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append), for the first entry at fault.
+    pub fn try_extend<K, V>(&mut self, entries: impl IntoIterator<Item = (K, V)>) -> Result<(), HeaderError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let before = self.wire.len();
+        for (name, value) in entries {
+            if let Err(error) = self.append(name, value) {
+                self.wire.truncate(before);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all entries of the name in its exact spelling; whether there were any.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.replace(name, None)
+    }
+
+    /// Removes all entries and the status; keeps the memory.
+    pub fn clear(&mut self) {
+        self.wire.clear();
+    }
+
+    fn push(&mut self, name: &str, value: &str) {
+        if self.wire.is_empty() {
+            self.wire.reserve(FIRST_RESERVE.max(VERSION.len() + CRLF.len() + line_len(name, value)));
+            self.wire.push_str(VERSION);
+            self.wire.push_str(CRLF);
+        } else {
+            self.wire.reserve(line_len(name, value));
+        }
+        push_line(&mut self.wire, name, value);
+    }
+
+    /// Puts one entry, or none, in the place of all those of the name; false, and nothing done, if there are none.
+    fn replace(&mut self, name: &str, mut value: Option<&str>) -> bool {
+        if self.get_exact(name).is_none() {
+            return false;
+        }
+        let mut wire =
+            String::with_capacity(self.wire.len() + value.map_or(0, |value| line_len(name, value)));
+        let mut rest = self.wire.as_str();
+        if let Some((first, lines)) = split_line(rest) {
+            wire.push_str(first);
+            rest = lines;
+        }
+        while let Some((line, next)) = split_line(rest) {
+            rest = next;
+            if split_name(line).is_none_or(|(candidate, _)| candidate != name) {
+                wire.push_str(line);
+            } else if let Some(value) = value.take() {
+                push_line(&mut wire, name, value);
+            }
+        }
+        self.wire = wire;
+        true
+    }
+
+    /// A view of the map, with the same getters.
+    pub fn view(&self) -> HeaderView<'_> {
+        HeaderView::of_map(&self.wire)
+    }
+
+    /// The first value of the name: in the exact spelling, or else ignoring ASCII case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.view().get(name)
+    }
+
+    /// The first value of the name in its exact spelling.
+    pub fn get_exact(&self, name: &str) -> Option<&str> {
+        self.view().get_exact(name)
+    }
+
+    /// The first value whose name is the MIME spelling of the one asked for: `nats-msg-id` finds `Nats-Msg-Id`.
+    pub fn get_canonical(&self, name: &str) -> Option<&str> {
+        self.view().get_canonical(name)
+    }
+
+    /// All values of the name, in order: of its exact spelling, or if there are none, ignoring ASCII case.
+    pub fn get_all<'a, 'n>(&'a self, name: &'n str) -> Values<'a, 'n> {
+        self.view().get_all(name)
+    }
+
+    /// The last of [`get_all`](Self::get_all).
+    pub fn get_last(&self, name: &str) -> Option<&str> {
+        self.view().get_last(name)
+    }
+
+    /// Whether [`get`](Self::get) would find something.
+    pub fn contains(&self, name: &str) -> bool {
+        self.view().contains(name)
+    }
+
+    /// The distinct names, in the order of their first entries. Spellings in another case are names of their own.
+    ///
+    /// Allocates only if there are more than 64 entries.
+    pub fn keys(&self) -> Keys<'_> {
+        self.view().keys()
+    }
+
+    /// All names and values, in order.
+    pub fn iter(&self) -> Entries<'_> {
+        self.view().iter()
+    }
+
+    /// The number of entries, found by counting.
+    pub fn len(&self) -> usize {
+        self.view().len()
+    }
+
+    /// Whether there is nothing to send: neither an entry nor a status.
+    pub fn is_empty(&self) -> bool {
+        self.wire.is_empty() || self.view().is_empty()
+    }
+
+    /// The status, if the map was made with one.
+    pub fn status(&self) -> Option<Status<'_>> {
+        self.view().status()
+    }
+
+    /// Bytes of the header block on the wire, from `NATS/1.0` to the empty line.
+    pub fn encoded_len(&self) -> usize {
+        self.block().len() + CRLF.len()
+    }
+
+    /// Appends the header block as it goes on the wire, from `NATS/1.0` to the empty line.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        out.reserve(self.encoded_len());
+        out.extend_from_slice(self.block().as_bytes());
+        out.extend_from_slice(CRLF.as_bytes());
+    }
+
+    /// The block without the empty line at its end.
+    fn block(&self) -> &str {
+        if self.wire.is_empty() { "NATS/1.0\r\n" } else { &self.wire }
+    }
+}
+
+/// Bytes of an entry on the wire: name, colon, space, value, CRLF.
+fn line_len(name: &str, value: &str) -> usize {
+    name.len() + value.len() + 4
+}
+
+fn push_line(wire: &mut String, name: &str, value: &str) {
+    wire.push_str(name);
+    wire.push_str(": ");
+    wire.push_str(value);
+    wire.push_str(CRLF);
+}
+
+impl<K: AsRef<str>, V: AsRef<str>, const N: usize> TryFrom<[(K, V); N]> for HeaderMap {
+    type Error = HeaderError;
+
+    fn try_from(entries: [(K, V); N]) -> Result<Self, HeaderError> {
+        Self::try_from_iter(entries)
+    }
+}
+
+impl From<HeaderView<'_>> for HeaderMap {
+    fn from(view: HeaderView<'_>) -> Self {
+        view.to_map()
+    }
+}
+
+impl<'a> IntoIterator for &'a HeaderMap {
+    type Item = (&'a str, &'a str);
+    type IntoIter = Entries<'a>;
+
+    fn into_iter(self) -> Entries<'a> {
+        self.iter()
+    }
+}
+
+/// Equal if the status and the entries are, in the same order. Spaces around values do not count.
+impl PartialEq for HeaderMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.view() == other.view()
+    }
+}
+
+impl Eq for HeaderMap {}
+
+impl PartialEq<HeaderView<'_>> for HeaderMap {
+    fn eq(&self, other: &HeaderView<'_>) -> bool {
+        self.view() == *other
+    }
+}
+
+impl PartialEq<HeaderMap> for HeaderView<'_> {
+    fn eq(&self, other: &HeaderMap) -> bool {
+        *self == other.view()
+    }
+}
+
+impl fmt::Debug for HeaderMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(f, "HeaderMap", self.view())
+    }
+}
+
+#[cfg(test)]
+mod tests;
