@@ -1,5 +1,6 @@
 //! The NATS client protocol with no I/O, no clock and no runtime.
 
+pub mod addr;
 pub mod connect;
 pub mod decode;
 pub mod encode;

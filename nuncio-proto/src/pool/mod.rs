@@ -1,0 +1,320 @@
+//! Which server to dial next, and when.
+//!
+//! The pool is a state machine without a clock: the time is an argument, and a seed decides everything that is
+//! random. Dialling goes in rounds. In a round each server is dialled at most once, without waiting; between
+//! two rounds lies a wait of the [`Backoff`]. The loop of the caller:
+//!
+//! ```
+//! use std::time::Instant;
+//! use nuncio_proto::addr::ServerAddr;
+//! use nuncio_proto::pool::{Next, Pool, PoolOptions};
+//!
+//! let mut pool = Pool::new(ServerAddr::parse_list("a,b")?, PoolOptions::default(), 42);
+//! let mut now = Instant::now();
+//! let mut dialled = 0;
+//! while dialled < 4 {
+//!     match pool.select(now) {
+//!         Next::Dial(_addr, id) => {
+//!             dialled += 1;
+//!             pool.dial_failed(id, "connection refused"); // or pool.connected(id, now)
+//!         }
+//!         Next::Wait(until) => now = until, // sleep
+//!         Next::Exhausted => break,
+//!     }
+//! }
+//! # Ok::<(), nuncio_proto::addr::AddrError>(())
+//! ```
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::addr::ServerAddr;
+
+mod backoff;
+mod discovery;
+#[cfg(test)]
+mod tests;
+
+pub use backoff::{Backoff, MAX_WAIT, MIN_WAIT};
+pub use discovery::{Changes, MAX_SERVERS};
+
+/// A connection that ends sooner than this does not count as a recovery: the waits go on growing.
+///
+/// Else a server that accepts and hangs up at once would be dialled without end and without a wait.
+pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// How a pool chooses.
+#[derive(Clone, Debug, Default)]
+pub struct PoolOptions {
+    /// Dial in the order of the list instead of a random one. Default: false.
+    pub keep_order: bool,
+    /// Failures in a row after which a server is not dialled any more (0 counts as 1). Default: no limit.
+    pub max_attempts: Option<u32>,
+    /// The waits between the rounds.
+    pub backoff: Backoff,
+    /// Hand the user information of an address to servers that are learnt over a connection without TLS.
+    /// Default: false, since they would get it in clear text. Over TLS it is always handed on.
+    pub share_credentials: bool,
+}
+
+/// A member of a pool, for as long as the pool lives: never used again for another member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(u64);
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Dial this server now, then report [`Pool::connected`] or [`Pool::dial_failed`].
+    Dial(ServerAddr, ServerId),
+    /// Each server has been dialled once: ask again at that time.
+    Wait(Instant),
+    /// There is no server left that may be dialled.
+    Exhausted,
+}
+
+/// One member of a pool and what is known about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    id: ServerId,
+    addr: ServerAddr,
+    discovered: bool,
+    attempts: u32,
+    connected_once: bool,
+    lame: bool,
+    retired: bool,
+    last_error: Option<String>,
+}
+
+impl Server {
+    /// Its id in the pool.
+    pub fn id(&self) -> ServerId {
+        self.id
+    }
+
+    /// Its address.
+    pub fn addr(&self) -> &ServerAddr {
+        &self.addr
+    }
+
+    /// Whether another server named it, as opposed to the user.
+    pub fn is_discovered(&self) -> bool {
+        self.discovered
+    }
+
+    /// Failures in a row.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Whether there was ever a connection to it.
+    pub fn connected_once(&self) -> bool {
+        self.connected_once
+    }
+
+    /// Whether it said that it is about to shut down.
+    pub fn is_lame(&self) -> bool {
+        self.lame
+    }
+
+    /// Whether it is out of rotation: its attempts are used up, or [`Pool::retire`] took it out.
+    pub fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Why it failed last; gone once it is connected.
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The next selection begins a round.
+    Ready,
+    /// A round, with the servers that it has still to dial.
+    Round(VecDeque<ServerId>),
+    /// Between two rounds.
+    Waiting(Instant),
+}
+
+/// The servers that a client may use, and the choice among them. See the [module](self) for its use.
+#[derive(Debug)]
+pub struct Pool {
+    servers: Vec<Server>,
+    options: PoolOptions,
+    rng: fastrand::Rng,
+    next_id: u64,
+    phase: Phase,
+    /// Waits since the last connection that was stable.
+    step: u32,
+    /// Connections in a row that ended too soon.
+    short_lived: u32,
+    current: Option<(ServerId, Instant)>,
+    /// The server of the connection that ended last.
+    lost: Option<ServerId>,
+}
+
+impl Pool {
+    /// A pool of the servers that the user named. What is there twice counts once.
+    pub fn new(addrs: Vec<ServerAddr>, options: PoolOptions, seed: u64) -> Pool {
+        let mut pool = Pool {
+            servers: Vec::with_capacity(addrs.len()),
+            options,
+            rng: fastrand::Rng::with_seed(seed),
+            next_id: 0,
+            phase: Phase::Ready,
+            step: 0,
+            short_lived: 0,
+            current: None,
+            lost: None,
+        };
+        pool.set_servers(addrs);
+        pool
+    }
+
+    /// The members, the user's before the discovered ones.
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// One member; `None` if it has left.
+    pub fn get(&self, id: ServerId) -> Option<&Server> {
+        self.servers.iter().find(|server| server.id == id)
+    }
+
+    /// The server of the current connection.
+    pub fn current(&self) -> Option<ServerId> {
+        self.current.map(|(id, _)| id)
+    }
+
+    /// What to do next.
+    ///
+    /// A server is returned at most once between two waits. To wait costs nothing: asking again too early
+    /// returns the same time.
+    pub fn select(&mut self, now: Instant) -> Next {
+        if self.servers.iter().all(|server| server.retired) {
+            return Next::Exhausted;
+        }
+        loop {
+            match &mut self.phase {
+                Phase::Waiting(until) if now < *until => return Next::Wait(*until),
+                Phase::Waiting(_) | Phase::Ready => self.phase = Phase::Round(self.plan()),
+                Phase::Round(queue) => match queue.pop_front() {
+                    Some(id) => {
+                        if let Some(server) = self.get(id).filter(|server| !server.retired) {
+                            return Next::Dial(server.addr.clone(), id);
+                        }
+                    }
+                    None => return Next::Wait(self.begin_wait(now)),
+                },
+            }
+        }
+    }
+
+    /// Reports that the server was dialled in vain: no connection, or a handshake that failed.
+    pub fn dial_failed(&mut self, id: ServerId, error: impl Into<String>) {
+        let max = self.options.max_attempts.map(|max| max.max(1));
+        let Some(server) = self.get_mut(id) else { return };
+        server.attempts = server.attempts.saturating_add(1);
+        server.last_error = Some(error.into());
+        server.retired |= max.is_some_and(|max| server.attempts >= max);
+    }
+
+    /// Reports that the handshake with the server is done.
+    pub fn connected(&mut self, id: ServerId, now: Instant) {
+        self.current = Some((id, now));
+        self.phase = Phase::Ready;
+        let Some(server) = self.get_mut(id) else { return };
+        server.attempts = 0;
+        server.connected_once = true;
+        server.lame = false;
+        server.retired = false;
+        server.last_error = None;
+    }
+
+    /// Reports that the current connection has ended.
+    ///
+    /// The next round begins at once, unless one connection after the other ended sooner than
+    /// [`STABLE_AFTER`]; the server that was lost comes last in it, unless the order is to be kept.
+    pub fn disconnected(&mut self, now: Instant) {
+        let Some((id, since)) = self.current.take() else { return };
+        self.lost = Some(id);
+        if now.saturating_duration_since(since) >= STABLE_AFTER {
+            self.short_lived = 0;
+        } else {
+            self.short_lived = self.short_lived.saturating_add(1);
+        }
+        self.step = self.short_lived.saturating_sub(1);
+        self.phase = match self.step {
+            0 => Phase::Ready,
+            step => Phase::Waiting(self.wait_end(now, step)),
+        };
+    }
+
+    /// Marks a server that is about to shut down (lame duck mode).
+    ///
+    /// It comes last in each round until a connection to it succeeds or another server names it again.
+    pub fn lame(&mut self, id: ServerId) {
+        if let Some(server) = self.get_mut(id) {
+            server.lame = true;
+        }
+    }
+
+    /// Takes a server out of rotation, as when its attempts are used up: say, because it refuses the
+    /// credentials again and again.
+    pub fn retire(&mut self, id: ServerId) {
+        if let Some(server) = self.get_mut(id) {
+            server.retired = true;
+        }
+    }
+
+    fn get_mut(&mut self, id: ServerId) -> Option<&mut Server> {
+        self.servers.iter_mut().find(|server| server.id == id)
+    }
+
+    /// Adds a member.
+    ///
+    /// What the user adds is still dialled in a round that is under way. What servers add waits for the next
+    /// one: else servers that refuse the client and name ever new ones would keep it dialling without a wait.
+    fn add(&mut self, addr: ServerAddr, discovered: bool) {
+        let id = ServerId(self.next_id);
+        self.next_id += 1;
+        self.servers.push(Server {
+            id,
+            addr,
+            discovered,
+            attempts: 0,
+            connected_once: false,
+            lame: false,
+            retired: false,
+            last_error: None,
+        });
+        if !discovered && let Phase::Round(queue) = &mut self.phase {
+            queue.push_back(id);
+        }
+    }
+
+    /// The order of a round: at random, but the likely ones first.
+    fn plan(&mut self) -> VecDeque<ServerId> {
+        let mut order: Vec<&Server> = self.servers.iter().filter(|server| !server.retired).collect();
+        if self.options.keep_order {
+            order.sort_by_key(|server| server.lame);
+        } else {
+            self.rng.shuffle(&mut order);
+            order.sort_by_key(|server| (server.lame, Some(server.id) == self.lost, server.attempts));
+        }
+        order.into_iter().map(|server| server.id).collect()
+    }
+
+    fn begin_wait(&mut self, now: Instant) -> Instant {
+        self.step = self.step.saturating_add(1);
+        let until = self.wait_end(now, self.step);
+        self.phase = Phase::Waiting(until);
+        until
+    }
+
+    fn wait_end(&mut self, now: Instant, step: u32) -> Instant {
+        let wait = self.options.backoff.wait(step, &mut self.rng);
+        now.checked_add(wait).unwrap_or(now)
+    }
+}
