@@ -69,6 +69,7 @@ rules! {
             let error = nc.subscribe(bad).callback(drop).await.unwrap_err();
             assert!(matches!(error, SubscribeError::Subject(_)), "{bad:?}: {error:?}");
         }
+        nc.flush().await.unwrap();
         assert_eq!(nc.statistics().subscriptions, 1);
         nothing_was_harmed(&nc, &mut sub).await;
     }

@@ -112,46 +112,6 @@ rules! {
         assert!(!so_far(&mut events).iter().any(|e| matches!(e, Event::LameDuck { .. })));
     }
 
-    on Setup::new().own().advertise("127.0.0.9:4999") =>
-    async fn servers_that_the_cluster_tells_of_are_told_and_used(mut t: Target) {
-        t.stop().await;
-        let nc = t.connect().retry_on_initial_connect(true).max_reconnects(None).await.unwrap();
-        let mut events = nc.events();
-        t.start().await;
-        let (added, removed) = event(&mut events, |e| match e {
-            Event::ServersChanged { added, removed } => Some((added, removed)),
-            _ => None,
-        })
-        .await;
-        assert_eq!(added.len(), 1);
-        assert!(added[0].contains("127.0.0.9:4999"), "{added:?}");
-        assert!(removed.is_empty());
-        t.stop().await;
-        event(&mut events, |e| match e {
-            Event::Reconnecting { server, .. } if server == "127.0.0.9:4999" => Some(()),
-            _ => None,
-        })
-        .await;
-    }
-
-    on Setup::new().own().advertise("127.0.0.9:4999") =>
-    async fn servers_that_the_cluster_tells_of_may_be_ignored(mut t: Target) {
-        t.stop().await;
-        let nc = t
-            .connect()
-            .retry_on_initial_connect(true)
-            .ignore_discovered_servers(true)
-            .max_reconnects(None)
-            .await
-            .unwrap();
-        let mut events = nc.events();
-        t.start().await;
-        event(&mut events, |e| matches!(e, Event::Connected { .. }).then_some(())).await;
-        nc.flush().await.unwrap();
-        assert_eq!(nc.server_info().connect_urls, ["127.0.0.9:4999"]);
-        assert!(!so_far(&mut events).iter().any(|e| matches!(e, Event::ServersChanged { .. })));
-    }
-
     on Setup::new().user_with("me", "pw", Rules::new().deny_publish("no.>").deny_subscribe("no.>")) =>
     async fn permission_violations_are_told(t: Target) {
         let nc = t.connect().user_and_password("me", "pw").await.unwrap();

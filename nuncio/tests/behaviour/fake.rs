@@ -121,7 +121,7 @@ async fn an_info_may_come_in_pieces() {
     let fake = Fake::new().await;
     let info = format!("{INFO}\r\n");
     for cut in [1, 4, 5, 20, info.len() - 2, info.len() - 1] {
-        let (nc, ()) = tokio::join!(fake.connect().into_future(), async {
+        let nc = tokio::join!(fake.connect().into_future(), async {
             let mut peer = fake.accept().await;
             peer.send(&info[..cut]).await;
             tokio::task::yield_now().await;
@@ -130,9 +130,9 @@ async fn an_info_may_come_in_pieces() {
             peer.send("PO").await;
             tokio::task::yield_now().await;
             peer.send("NG\r\n").await;
-            peer.closed().await;
+            peer
         });
-        drop(nc.unwrap());
+        drop(nc.0.unwrap());
     }
 }
 
@@ -153,16 +153,16 @@ async fn what_comes_in_one_read_with_the_first_pong_is_not_lost() {
 #[tokio::test]
 async fn what_a_server_may_say_before_the_first_pong_is_understood() {
     let fake = Fake::new().await;
-    let (nc, ()) = tokio::join!(fake.connect().into_future(), async {
+    let nc = tokio::join!(fake.connect().into_future(), async {
         let mut peer = fake.accept().await;
         peer.send(format!("{INFO}\r\n")).await;
         peer.until("PING").await;
         peer.send(format!("+OK\r\nPING\r\n{INFO}\r\n")).await;
         assert_eq!(peer.line().await, "PONG\r\n");
         peer.send("pong \r\n").await;
-        peer.closed().await;
+        peer
     });
-    drop(nc.unwrap());
+    drop(nc.0.unwrap());
 }
 
 #[tokio::test]
@@ -383,7 +383,7 @@ async fn a_limit_that_the_server_lowers_holds_from_then_on() {
 async fn odd_infos_are_ignored_field_by_field() {
     let fake = Fake::new().await;
     let (nc, mut peer) = fake.pair().await;
-    for info in ["INFO\r\n", "INFO []\r\n", "INFO {\r\n", "INFO {\"connect_urls\":null,\"max_payload\":\"many\",\"unknown\":{}}\r\n"] {
+    for info in ["INFO []\r\n", "INFO {\r\n", "INFO {\"connect_urls\":null,\"max_payload\":\"many\",\"unknown\":{}}\r\n"] {
         peer.send(info).await;
     }
     peer.send("PING\r\n").await;
@@ -410,6 +410,31 @@ async fn servers_come_and_go_with_the_gossip_of_the_cluster() {
     let (added, removed) = told(&mut peer, &format!(r#"["{own}","10.0.0.2:4222","10.0.0.3:4222"]"#)).await;
     assert!(added.len() == 1 && added[0].contains("10.0.0.3"), "{added:?}");
     assert!(removed.len() == 1 && removed[0].contains("10.0.0.1"), "{removed:?}");
+}
+
+#[tokio::test]
+async fn servers_that_the_cluster_tells_of_are_used_when_the_known_one_is_gone() {
+    let (fake, other) = (Fake::new().await, Fake::new().await);
+    let (nc, mut peer) = fake.pair().await;
+    let mut events = nc.events();
+    peer.send(format!("INFO {{\"headers\":true,\"connect_urls\":[\"{}\"]}}\r\n", other.addr())).await;
+    event(&mut events, |e| matches!(e, Event::ServersChanged { .. }).then_some(())).await;
+    drop((peer, fake));
+    other.welcome().await;
+    reconnected(&mut events).await;
+    assert_eq!(nc.server(), Some(other.addr()));
+}
+
+#[tokio::test]
+async fn servers_that_the_cluster_tells_of_may_be_ignored() {
+    let fake = Fake::new().await;
+    let (nc, mut peer) = tokio::join!(fake.connect().ignore_discovered_servers(true).into_future(), fake.welcome());
+    let nc = nc.unwrap();
+    let mut events = nc.events();
+    peer.send("INFO {\"headers\":true,\"connect_urls\":[\"10.0.0.1:4222\"]}\r\nPING\r\n").await;
+    peer.until("PONG").await;
+    assert_eq!(nc.server_info().connect_urls, ["10.0.0.1:4222"]);
+    assert_eq!(so_far(&mut events), []);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::target::{Setup, Target};
 const SHORT: Duration = Duration::from_millis(40);
 
 /// Echoes everything on a new subject until its client closes.
-pub async fn echo(nc: &Client) -> String {
+pub(crate) async fn echo(nc: &Client) -> String {
     let subject = unique();
     let mut requests = nc.subscribe(&subject).await.unwrap();
     nc.flush().await.unwrap();
@@ -24,7 +24,7 @@ pub async fn echo(nc: &Client) -> String {
 }
 
 /// A subscription that receives requests and says nothing.
-pub async fn silence(nc: &Client) -> Subscription {
+pub(crate) async fn silence(nc: &Client) -> Subscription {
     let silent = nc.subscribe(unique()).await.unwrap();
     nc.flush().await.unwrap();
     silent

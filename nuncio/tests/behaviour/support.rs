@@ -6,24 +6,24 @@ use nuncio::{Client, Event, Events, Message, Subscription, SubscriptionEnd};
 use tokio::time::timeout;
 
 /// What must happen has this long, on however busy a machine.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// A subject that no other rule uses.
-pub fn unique() -> String {
+pub(crate) fn unique() -> String {
     nuncio::nuid()
 }
 
-pub fn text(message: &Message) -> String {
+pub(crate) fn text(message: &Message) -> String {
     String::from_utf8_lossy(message.payload()).into_owned()
 }
 
 /// The next message, which has to come.
-pub async fn next(subscription: &mut Subscription) -> Message {
+pub(crate) async fn next(subscription: &mut Subscription) -> Message {
     timeout(SOON, subscription.next()).await.expect("no message").expect("the subscription ended")
 }
 
 /// The payloads of the next `count` messages, which have to come.
-pub async fn texts(subscription: &mut Subscription, count: usize) -> Vec<String> {
+pub(crate) async fn texts(subscription: &mut Subscription, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     for _ in 0..count {
         all.push(text(&next(subscription).await));
@@ -32,7 +32,7 @@ pub async fn texts(subscription: &mut Subscription, count: usize) -> Vec<String>
 }
 
 /// All payloads up to the end of the subscription, and why it ended.
-pub async fn rest(subscription: &mut Subscription) -> (Vec<String>, SubscriptionEnd) {
+pub(crate) async fn rest(subscription: &mut Subscription) -> (Vec<String>, SubscriptionEnd) {
     let mut all = Vec::new();
     while let Some(message) = timeout(SOON, subscription.next()).await.expect("neither a message nor an end") {
         all.push(text(&message));
@@ -41,14 +41,14 @@ pub async fn rest(subscription: &mut Subscription) -> (Vec<String>, Subscription
 }
 
 /// The payloads that are there already.
-pub fn present(subscription: &mut Subscription) -> Vec<String> {
+pub(crate) fn present(subscription: &mut Subscription) -> Vec<String> {
     std::iter::from_fn(|| subscription.try_next()).map(|m| text(&m)).collect()
 }
 
 /// Waits until everything that these clients did has been processed, and all that came of it has arrived at them.
 ///
 /// The first round brings all to the server, the second brings back what it sent before its last answer.
-pub async fn settle(clients: &[&Client]) {
+pub(crate) async fn settle(clients: &[&Client]) {
     for _ in 0..2 {
         for client in clients {
             client.flush().await.unwrap();
@@ -57,7 +57,7 @@ pub async fn settle(clients: &[&Client]) {
 }
 
 /// The next event that `pick` wants.
-pub async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+pub(crate) async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) -> T {
     let mut seen = Vec::new();
     let found = timeout(SOON, async {
         loop {
@@ -75,12 +75,12 @@ pub async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option
 }
 
 /// Waits for a connection that stands again.
-pub async fn reconnected(events: &mut Events) {
+pub(crate) async fn reconnected(events: &mut Events) {
     event(events, |e| matches!(e, Event::Reconnected { .. }).then_some(())).await;
 }
 
 /// The events so far.
-pub fn so_far(events: &mut Events) -> Vec<Event> {
+pub(crate) fn so_far(events: &mut Events) -> Vec<Event> {
     use futures_core::Stream as _;
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let mut all = Vec::new();
@@ -91,6 +91,6 @@ pub fn so_far(events: &mut Events) -> Vec<Event> {
 }
 
 /// Waits until something holds.
-pub async fn until(what: &str, condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl FnMut() -> bool) {
     nuncio_testkit::eventually(what, SOON, condition).await.unwrap();
 }

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// How a rule wants its server to be.
 #[derive(Clone, Debug, Default)]
-pub struct Setup {
+pub(crate) struct Setup {
     own: bool,
     users: Vec<(&'static str, &'static str, Option<Rules>)>,
     token: Option<&'static str>,
@@ -32,13 +32,11 @@ pub struct Setup {
     ping_interval: Option<Duration>,
     auth_timeout: Option<Duration>,
     no_headers: bool,
-    advertise: Option<&'static str>,
-    lame_duck_soon: bool,
 }
 
 /// What a user may do.
 #[derive(Clone, Debug, Default)]
-pub struct Rules {
+pub(crate) struct Rules {
     publish_allow: Vec<&'static str>,
     publish_deny: Vec<&'static str>,
     subscribe_allow: Vec<&'static str>,
@@ -47,31 +45,31 @@ pub struct Rules {
 }
 
 impl Rules {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub fn allow_publish(mut self, subject: &'static str) -> Self {
+    pub(crate) fn allow_publish(mut self, subject: &'static str) -> Self {
         self.publish_allow.push(subject);
         self
     }
 
-    pub fn deny_publish(mut self, subject: &'static str) -> Self {
+    pub(crate) fn deny_publish(mut self, subject: &'static str) -> Self {
         self.publish_deny.push(subject);
         self
     }
 
-    pub fn allow_subscribe(mut self, subject: &'static str) -> Self {
+    pub(crate) fn allow_subscribe(mut self, subject: &'static str) -> Self {
         self.subscribe_allow.push(subject);
         self
     }
 
-    pub fn deny_subscribe(mut self, subject: &'static str) -> Self {
+    pub(crate) fn deny_subscribe(mut self, subject: &'static str) -> Self {
         self.subscribe_deny.push(subject);
         self
     }
 
-    pub fn allow_responses(mut self, max: u64, expires: Duration) -> Self {
+    pub(crate) fn allow_responses(mut self, max: u64, expires: Duration) -> Self {
         self.responses = Some((max, expires));
         self
     }
@@ -117,69 +115,63 @@ impl Rules {
 }
 
 impl Setup {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The rule stops, pauses or disturbs its server.
-    pub fn own(mut self) -> Self {
+    pub(crate) fn own(mut self) -> Self {
         self.own = true;
         self
     }
 
-    pub fn user(mut self, name: &'static str, password: &'static str) -> Self {
+    pub(crate) fn user(mut self, name: &'static str, password: &'static str) -> Self {
         self.users.push((name, password, None));
         self
     }
 
-    pub fn user_with(mut self, name: &'static str, password: &'static str, rules: Rules) -> Self {
+    pub(crate) fn user_with(mut self, name: &'static str, password: &'static str, rules: Rules) -> Self {
         self.users.push((name, password, Some(rules)));
         self
     }
 
-    pub fn token(mut self, token: &'static str) -> Self {
+    pub(crate) fn token(mut self, token: &'static str) -> Self {
         self.token = Some(token);
         self
     }
 
-    pub fn max_payload(mut self, bytes: i64) -> Self {
+    pub(crate) fn max_payload(mut self, bytes: i64) -> Self {
         self.max_payload = Some(bytes);
         self
     }
 
-    pub fn max_control_line(mut self, bytes: usize) -> Self {
+    pub(crate) fn max_control_line(mut self, bytes: usize) -> Self {
         self.max_control_line = Some(bytes);
         self
     }
 
-    pub fn max_subscriptions(mut self, max: usize) -> Self {
+    pub(crate) fn max_subscriptions(mut self, max: usize) -> Self {
         self.max_subscriptions = Some(max);
         self
     }
 
-    pub fn max_connections(mut self, max: usize) -> Self {
+    pub(crate) fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = Some(max);
         self
     }
 
-    pub fn ping_interval(mut self, interval: Duration) -> Self {
+    pub(crate) fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = Some(interval);
         self
     }
 
-    pub fn auth_timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.auth_timeout = Some(timeout);
         self
     }
 
-    pub fn no_headers(mut self) -> Self {
+    pub(crate) fn no_headers(mut self) -> Self {
         self.no_headers = true;
-        self
-    }
-
-    /// The server tells its clients of this address.
-    pub fn advertise(mut self, address: &'static str) -> Self {
-        self.advertise = Some(address);
         self
     }
 
@@ -200,10 +192,6 @@ impl Setup {
         set("max_connections", self.max_connections.map(|v| v.to_string()));
         set("ping_interval", self.ping_interval.map(|v| format!("\"{}ms\"", v.as_millis())));
         set("no_header_support", self.no_headers.then(|| "true".into()));
-        if let Some(address) = self.advertise {
-            writeln!(text, "client_advertise: \"{address}\"").unwrap();
-            text.push_str("cluster { name: alone, listen: \"127.0.0.1:-1\" }\n");
-        }
         if self.token.is_some() || !self.users.is_empty() {
             text.push_str("authorization {\n");
             if let Some(timeout) = self.auth_timeout {
@@ -258,9 +246,6 @@ impl Setup {
         if self.no_headers {
             builder = builder.headers(false);
         }
-        if let Some(address) = self.advertise {
-            builder = builder.connect_urls([address]);
-        }
         builder
     }
 }
@@ -272,16 +257,16 @@ enum Kind {
 }
 
 /// The server of one rule.
-pub struct Target {
+pub(crate) struct Target {
     kind: Kind,
 }
 
 /// A subscription as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub subject: String,
-    pub queue: Option<String>,
-    pub sid: u64,
+pub(crate) struct Held {
+    pub(crate) subject: String,
+    pub(crate) queue: Option<String>,
+    pub(crate) sid: u64,
 }
 
 /// The plain server of all rules that need nothing special, for as long as one of them runs.
@@ -292,7 +277,7 @@ fn version() -> String {
 }
 
 /// Runs a rule against nuncio-server.
-pub fn embedded<F: Future<Output = ()>>(setup: Setup, rule: impl FnOnce(Target) -> F) {
+pub(crate) fn embedded<F: Future<Output = ()>>(setup: Setup, rule: impl FnOnce(Target) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = setup.builder().start().await.unwrap();
@@ -301,7 +286,7 @@ pub fn embedded<F: Future<Output = ()>>(setup: Setup, rule: impl FnOnce(Target) 
 }
 
 /// Runs a rule against nats-server.
-pub fn real<F: Future<Output = ()>>(setup: Setup, rule: impl FnOnce(Target) -> F) {
+pub(crate) fn real<F: Future<Output = ()>>(setup: Setup, rule: impl FnOnce(Target) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let kind = if setup.is_plain() {
@@ -325,11 +310,11 @@ async fn shared() -> Arc<NatsServer> {
 }
 
 impl Target {
-    pub fn is_embedded(&self) -> bool {
+    pub(crate) fn is_embedded(&self) -> bool {
         matches!(self.kind, Kind::Embedded(_))
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         match &self.kind {
             Kind::Embedded(server) => server.port(),
             Kind::Shared(server) => server.port(),
@@ -338,36 +323,37 @@ impl Target {
     }
 
     /// `127.0.0.1:port`.
-    pub fn addr(&self) -> String {
+    pub(crate) fn addr(&self) -> String {
         format!("127.0.0.1:{}", self.port())
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://{}", self.addr())
     }
 
     /// The builder of a connection to this server.
-    pub fn connect(&self) -> Connect {
+    pub(crate) fn connect(&self) -> Connect {
         nuncio::connect(self.url())
     }
 
     /// A connection with all defaults.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.connect().await.unwrap()
     }
 
     /// Two connections with all defaults.
-    pub async fn clients(&self) -> (Client, Client) {
+    pub(crate) async fn clients(&self) -> (Client, Client) {
         (self.client().await, self.client().await)
     }
 
     /// A connection that the rule writes itself.
-    pub async fn raw(&self) -> Raw {
-        Raw::connect(&self.addr(), r#"{"verbose":false,"headers":true,"no_responders":true,"protocol":1}"#).await
+    pub(crate) async fn raw(&self) -> Raw {
+        // Protocol 0: no INFO comes between the lines.
+        Raw::connect(&self.addr(), r#"{"verbose":false,"headers":true,"no_responders":true,"protocol":0}"#).await
     }
 
     /// What the server tells of a connection, under nats-server's names for it; `None` if there is no such connection.
-    pub async fn connection(&self, id: u64) -> Option<Value> {
+    pub(crate) async fn connection(&self, id: u64) -> Option<Value> {
         match &self.kind {
             Kind::Embedded(server) => {
                 let connection = server.connections().into_iter().find(|c| c.id == id)?;
@@ -389,7 +375,7 @@ impl Target {
     }
 
     /// The client's subscriptions as the server has them.
-    pub async fn held(&self, client: &Client) -> Vec<Held> {
+    pub(crate) async fn held(&self, client: &Client) -> Vec<Held> {
         let connection = self.connection(client.server_info().client_id).await.unwrap_or_default();
         let list = connection["subscriptions_list_detail"].as_array().cloned().unwrap_or_default();
         let mut held: Vec<Held> = list
@@ -405,24 +391,25 @@ impl Target {
     }
 
     /// Waits until the server has exactly so many subscriptions of the client.
-    pub async fn until_held(&self, client: &Client, count: usize) {
+    pub(crate) async fn until_held(&self, client: &Client, count: usize) {
         let look = async || (self.held(client).await.len() == count).then_some(());
         eventually_async(&format!("{count} subscriptions at the server"), SOON, look).await.unwrap();
     }
 
     /// Waits until the server has forgotten a connection.
-    pub async fn until_gone(&self, id: u64) {
+    pub(crate) async fn until_gone(&self, id: u64) {
         let look = async || self.connection(id).await.is_none().then_some(());
         eventually_async("the end of the connection at the server", SOON, look).await.unwrap();
     }
 
     /// Takes the server away; every connection breaks.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         match &mut self.kind {
             Kind::Embedded(server) => {
                 server.stop_listening().await;
                 server.disconnect_all();
                 server.wait_for_connections(0).await;
+                server.faults().mute(false);
             }
             Kind::Own(server) => server.kill(),
             Kind::Shared(_) => panic!("a rule that stops its server has to be `on Setup::new().own()`"),
@@ -430,7 +417,7 @@ impl Target {
     }
 
     /// Brings the server back on the same port.
-    pub async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         match &mut self.kind {
             Kind::Embedded(server) => server.start_listening().await.unwrap(),
             Kind::Own(server) => server.restart().await.unwrap(),
@@ -438,13 +425,13 @@ impl Target {
         }
     }
 
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.stop().await;
         self.start().await;
     }
 
     /// The server neither reads nor answers, and keeps its connections.
-    pub async fn pause(&mut self) {
+    pub(crate) async fn pause(&mut self) {
         match &mut self.kind {
             Kind::Embedded(server) => server.faults().mute(true),
             Kind::Own(server) => server.pause().await.unwrap(),
@@ -452,7 +439,7 @@ impl Target {
         }
     }
 
-    pub async fn resume(&mut self) {
+    pub(crate) async fn resume(&mut self) {
         match &mut self.kind {
             Kind::Embedded(server) => server.faults().mute(false),
             Kind::Own(server) => server.resume().await.unwrap(),
@@ -460,7 +447,7 @@ impl Target {
         }
     }
 
-    pub async fn lame_duck(&mut self) {
+    pub(crate) async fn lame_duck(&mut self) {
         match &mut self.kind {
             Kind::Embedded(server) => server.lame_duck(),
             Kind::Own(server) => server.lame_duck().await.unwrap(),
@@ -476,12 +463,12 @@ async fn ask(server: &NatsServer, id: u64) -> Option<Value> {
 }
 
 /// A bare TCP connection that speaks the protocol by hand.
-pub struct Raw {
+pub(crate) struct Raw {
     io: BufReader<TcpStream>,
 }
 
 impl Raw {
-    pub async fn connect(addr: &str, options: &str) -> Raw {
+    pub(crate) async fn connect(addr: &str, options: &str) -> Raw {
         let mut raw = Raw { io: BufReader::new(TcpStream::connect(addr).await.unwrap()) };
         assert!(raw.line().await.starts_with(b"INFO "));
         raw.send(format!("CONNECT {options}\r\n")).await;
@@ -489,23 +476,23 @@ impl Raw {
         raw
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.io.get_mut().write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// Publishes with a header block, whatever is in either.
-    pub async fn hpub(&mut self, subject: &[u8], header: &[u8], payload: &[u8]) {
+    pub(crate) async fn hpub(&mut self, subject: &[u8], header: &[u8], payload: &[u8]) {
         let counts = format!(" {} {}\r\n", header.len(), header.len() + payload.len());
         self.send([b"HPUB ", subject, counts.as_bytes(), header, payload, b"\r\n"].concat()).await;
     }
 
-    pub async fn publish(&mut self, subject: &[u8], payload: &[u8]) {
+    pub(crate) async fn publish(&mut self, subject: &[u8], payload: &[u8]) {
         let count = format!(" {}\r\n", payload.len());
         self.send([b"PUB ", subject, count.as_bytes(), payload, b"\r\n"].concat()).await;
     }
 
     /// Waits until the server has processed everything, and returns what it said until then.
-    pub async fn sync(&mut self) -> Vec<u8> {
+    pub(crate) async fn sync(&mut self) -> Vec<u8> {
         self.send(b"PING\r\n").await;
         let mut said = Vec::new();
         loop {
@@ -517,7 +504,7 @@ impl Raw {
         }
     }
 
-    pub async fn line(&mut self) -> Vec<u8> {
+    pub(crate) async fn line(&mut self) -> Vec<u8> {
         let mut line = Vec::new();
         timeout(SOON, self.io.read_until(b'\n', &mut line)).await.unwrap().unwrap();
         assert!(line.ends_with(b"\n"), "the server closed the connection");
@@ -525,7 +512,7 @@ impl Raw {
     }
 
     /// Everything until the server closes the connection.
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         timeout(SOON, self.io.read_to_end(&mut rest)).await.unwrap().unwrap();
         rest
