@@ -9,6 +9,8 @@
 )]
 
 mod cuts;
+mod evil;
+mod hostile;
 mod partial;
 mod session;
 mod wire;
