@@ -11,6 +11,9 @@ use crate::driver::shared::{Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
 use crate::stats::Counters;
 
+/// Reads after which a server that cannot be written to any more has had its say.
+const LAST_READS: usize = 256;
+
 /// How serving ended.
 #[derive(Debug)]
 pub(super) enum Served {
@@ -30,7 +33,10 @@ impl Driver {
         loop {
             let more_to_write = match self.poll_write(link, cx) {
                 Ok(more) => more,
-                Err(cause) => return Poll::Ready(Served::Lost(cause)),
+                Err(cause) => {
+                    self.hear_out(link, cx);
+                    return Poll::Ready(Served::Lost(cause));
+                }
             };
             match link.input.poll_fill(&mut link.io, cx) {
                 Poll::Pending if more_to_write => {
@@ -59,6 +65,18 @@ impl Driver {
             }
             if !self.poll_time(Some(link), cx) {
                 return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writing failed: what the server has sent before is read all the same, messages and above all its reason for
+    /// closing the connection.
+    fn hear_out(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        for _ in 0..LAST_READS {
+            let Poll::Ready(Ok((n @ 1.., _))) = link.input.poll_fill(&mut link.io, cx) else { return };
+            Counters::add(&self.shared.counters.in_bytes, n as u64);
+            if self.digest(link).is_err() {
+                return;
             }
         }
     }
