@@ -100,9 +100,11 @@ impl Driver {
                     }
                 }
                 Route::Callback(callback) => {
-                    callback.queue.note_received(1);
                     let call = AssertUnwindSafe(|| (callback.on_message)(Message::new(inner)));
-                    if catch_unwind(call).is_err() && !pass.panicked.contains(&sid) {
+                    if callback.queue.note_received()
+                        && catch_unwind(call).is_err()
+                        && !pass.panicked.contains(&sid)
+                    {
                         pass.panicked.push(sid);
                     }
                 }

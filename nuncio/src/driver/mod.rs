@@ -119,6 +119,10 @@ impl Driver {
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
+                // The old server took the subscription along: nothing more can come.
+                Change::Drain(sid) if !self.shared.core().up => {
+                    self.end_subscription(sid, SubscriptionEnd::Drained);
+                }
                 Change::Drain(sid) => {
                     if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;
