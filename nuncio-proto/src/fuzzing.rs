@@ -126,7 +126,8 @@ pub fn urls(text: &[u8]) {
     let again = ServerAddr::parse(&shown).expect("what is displayed is an address");
     assert!(again.same_server(&addr) && again.scheme() == addr.scheme(), "{shown}");
     assert!(!again.has_credentials(), "{shown}");
-    assert_eq!(again.to_string(), shown);
+    // A query is not shown; the slash before it then means nothing.
+    assert_eq!(again.to_string().trim_end_matches('/'), shown.trim_end_matches('/'));
     let all = format!("{shown} {addr:?}");
     for secret in [addr.password(), addr.token()].into_iter().flatten() {
         let secret = secret.expose();
