@@ -138,8 +138,8 @@ async fn shake_hands(shared: Arc<Shared>, server: ServerAddr, seed: u64) -> Resu
     let mut input = Input::new();
     let mut handshake = Handshake::new();
     let wait = |stage| late(config, &server, stage);
-    let introduction = step(&mut io, &mut input, &mut handshake, &server);
-    let mut info = match timeout_at(deadline, introduction).await.map_err(|_| wait("INFO"))?? {
+    let greeting = step(&mut io, &mut input, &mut handshake, &server);
+    let mut info = match timeout_at(deadline, greeting).await.map_err(|_| wait("INFO"))?? {
         Step::Connect(info) => *info,
         other => {
             let problem = format!("the handshake went astray: {other:?}");
@@ -148,7 +148,7 @@ async fn shake_hands(shared: Arc<Shared>, server: ServerAddr, seed: u64) -> Resu
     };
     check(config, &server, &info)?;
     let mut hello = Vec::new();
-    encode::connect(&mut hello, &credentials(config, &server).to_json());
+    encode::connect(&mut hello, &introduction(config, &server, &info).to_json());
     hello.extend_from_slice(encode::PING);
     let answered = async {
         send(&mut io, &hello, &server).await?;
@@ -231,8 +231,11 @@ fn check(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Result<(), 
 }
 
 /// Credentials in the server's URL go before those of the options.
-fn credentials(config: &Config, server: &ServerAddr) -> Connect {
+fn introduction(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Connect {
     let mut connect = Connect::default();
+    // A server without headers refuses a client that asks for the status of no responders.
+    connect.headers = info.headers;
+    connect.no_responders = info.headers;
     connect.verbose = config.verbose;
     connect.pedantic = config.pedantic;
     connect.echo = config.echo;
