@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::driver::input::Input;
 use crate::driver::link::Link;
 use crate::driver::shared::{Shared, now};
+use crate::driver::wait::instant_after;
 use crate::driver::{Driver, First};
 use crate::error::{CloseReason, ConnectError};
 use crate::events::Event;
@@ -133,7 +134,7 @@ fn give_up(first: Option<&mut Option<First>>, last: Option<ConnectError>) -> Clo
 /// Dials and goes through the handshake, within the connection's timeout.
 async fn shake_hands(shared: Arc<Shared>, server: ServerAddr, seed: u64) -> Result<Established, ConnectError> {
     let config = &shared.config;
-    let deadline = Instant::now() + config.connect_timeout;
+    let deadline = Instant::from_std(instant_after(config.connect_timeout));
     let mut io = dial(config, &server, deadline, seed).await?;
     let mut input = Input::new();
     let mut handshake = Handshake::new();
