@@ -120,7 +120,10 @@ impl Driver {
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
                 Change::Drain(sid) => {
-                    if let Some(entry) = self.registry.get_mut(sid) {
+                    // Without a connection there is nobody to wait for.
+                    if !self.shared.core().up {
+                        self.end_subscription(sid, SubscriptionEnd::Drained);
+                    } else if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;
                     }
                 }
