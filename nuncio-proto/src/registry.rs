@@ -46,7 +46,7 @@ impl<R> Entry<R> {
 /// What became of a delivery.
 #[derive(Debug)]
 pub enum Delivery<'a, R> {
-    /// No such subscription: the message is dropped (it crossed an `UNSUB`).
+    /// No such subscription, or one that has all its messages: the message is dropped (it crossed an `UNSUB`).
     Unknown,
     /// The route to deliver to.
     Route(&'a mut R),
@@ -88,6 +88,10 @@ impl<R> Registry<R> {
     #[inline]
     pub fn deliver(&mut self, sid: u64) -> Delivery<'_, R> {
         let Some(entry) = self.entries.get_mut(&sid) else { return Delivery::Unknown };
+        // More of the same read, before the subscription is removed.
+        if entry.is_spent() {
+            return Delivery::Unknown;
+        }
         entry.received += 1;
         match entry.max {
             Some(max) if entry.received >= max => Delivery::Last(&mut entry.route),
