@@ -207,6 +207,7 @@ mod tests {
         registry.insert(1, interest("a", None), Some(2), ());
         assert!(matches!(registry.deliver(1), Delivery::Route(())));
         assert!(matches!(registry.deliver(1), Delivery::Last(())));
+        assert!(matches!(registry.deliver(1), Delivery::Unknown), "more than asked for");
         assert!(matches!(registry.deliver(2), Delivery::Unknown));
     }
 

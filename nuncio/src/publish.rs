@@ -140,7 +140,7 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
         }
-        if core.batch.len() + size > BURST
+        if core.batch.len() + size > shared.unchecked
             && let Some(full) = self.full(&mut core, shared, size, burst)
         {
             return full;
