@@ -140,7 +140,8 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
         }
-        if core.batch.len() + size > BURST
+        let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
+        if core.batch.len() + size > room.min(BURST)
             && let Some(full) = self.full(&mut core, shared, size, burst)
         {
             return full;
@@ -194,7 +195,8 @@ impl<'a> Outgoing<'a> {
         if shared.config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
             // A share of the limit at once, so that a long outage does not move the whole buffer for each message.
             let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
-            core.ledger.lost += core.batch.drop_oldest(keep);
+            let dropped = core.batch.drop_oldest(keep);
+            core.note_dropped(dropped);
             return None;
         }
         Some(Admission::Full { buffered, limit })
@@ -235,14 +237,10 @@ impl<'a> Outgoing<'a> {
             }
             _ => shared.config.connect_timeout,
         };
-        // The deadline is armed at the second wait only: one burst is no reason for a timer.
-        if self.deadline.is_none() && self.yielded {
-            self.deadline = Some(Deadline::after(shared, wait));
-        }
+        // Nobody else would wake this where the server is away, or does not read.
+        let deadline = self.deadline.get_or_insert_with(|| Deadline::after(shared, wait));
         self.yielded = true;
-        if let Some(deadline) = &self.deadline
-            && deadline.poll(cx).is_ready()
-        {
+        if deadline.poll(cx).is_ready() {
             return Poll::Ready(Err(PublishError::Timeout { subject: self.shown(), after: wait }));
         }
         let driver = {

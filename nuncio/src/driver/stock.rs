@@ -28,7 +28,14 @@ impl Driver {
     /// The connection is lost: keeps what was not written and tells everyone who waited for this server.
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
+        let (room, changes) = {
+            let mut core = self.shared.core();
+            (std::mem::take(&mut core.room), std::mem::take(&mut core.changes))
+        };
+        // Who waited for a burst to be written finds other rules now.
+        room.into_iter().for_each(Waker::wake);
         self.pool.disconnected(now());
+        self.apply(changes);
         self.break_fences(fences);
         if self.shared.config.fail_requests_on_disconnect {
             self.fail_requests(&Failure::Disconnected);
