@@ -119,6 +119,7 @@ impl Driver {
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
+                Change::Drained(sid) => self.drained(sid, None),
                 Change::Drain(sid) => {
                     if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;

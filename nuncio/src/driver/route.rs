@@ -73,7 +73,10 @@ pub(crate) enum Change {
     },
     Unsubscribe(u64),
     SetMax(u64, u64),
+    /// `UNSUB` was sent; the `PONG` behind it ends the subscription.
     Drain(u64),
+    /// Nothing more can come: hand out what has arrived and end.
+    Drained(u64),
 }
 
 /// The first message has to arrive by then.
