@@ -110,3 +110,82 @@ fn low_byte(bytes: &[u8]) -> Option<usize> {
     let at = rest.iter().position(|byte| *byte <= b' ')?;
     Some(bytes.len() - rest.len() + at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(buf: &[u8], from_server: bool, has_header: bool) -> bool {
+        let at = buf.iter().position(|byte| *byte == b' ').unwrap() + 1;
+        frame(buf, &buf[at..], from_server, has_header, 100, 100).is_some()
+    }
+
+    #[test]
+    fn canonical_frames_are_taken_whatever_their_lengths() {
+        for (subject, reply, payload) in
+            (1..20).flat_map(|len| [(len, 0, len), (len, len, 3 * len), (9, len, 0)])
+        {
+            let reply = if reply == 0 { String::new() } else { format!(" {}", "7".repeat(reply)) };
+            let subject = "s".repeat(subject);
+            let body = "x".repeat(payload);
+            assert!(taken(
+                format!("MSG {subject} 12{reply} {payload}\r\n{body}\r\n").as_bytes(),
+                true,
+                false
+            ));
+            assert!(taken(format!("PUB {subject}{reply} {payload}\r\n{body}\r\n").as_bytes(), false, false));
+            let total = payload + 3;
+            assert!(taken(
+                format!("HMSG {subject} 1{reply} 3 {total}\r\nhdr{body}\r\n").as_bytes(),
+                true,
+                true
+            ));
+            assert!(taken(
+                format!("HPUB {subject}{reply} 3 {total}\r\nhdr{body}\r\n").as_bytes(),
+                false,
+                true
+            ));
+        }
+    }
+
+    #[test]
+    fn every_other_form_is_left_to_the_tolerant_path() {
+        for frame in [
+            "MSG  a 1 2\r\nhi\r\n",
+            "MSG a  1 2\r\nhi\r\n",
+            "MSG a 1  2\r\nhi\r\n",
+            "MSG a 1 2 \r\nhi\r\n",
+            "MSG a\t1 2\r\nhi\r\n",
+            "MSG a\tb 1 2\r\nhi\r\n",
+            "MSG a\rb 1 2\r\nhi\r\n",
+            "MSG a\nb 1 2\r\nhi\r\n",
+            "MSG a 1 2\nhi\r\n",
+            "MSG a 1 2\r\nhi\n\n",
+            "MSG a 1 2\r\nhi\r",
+            "MSG a 1 2\r\nhi",
+            "MSG a 1 101\r\n",
+            "MSG a 00000000000000000001 2\r\nhi\r\n",
+            "MSG a 1 18446744073709551618\r\nhi\r\n",
+        ] {
+            assert!(!taken(frame.as_bytes(), true, false), "{frame:?}");
+        }
+        assert!(!taken(b"HMSG a 1 0 2\r\nhi\r\n", true, true));
+        assert!(!taken(b"HMSG a 1 3 2\r\nhi\r\n", true, true));
+        assert!(!taken(format!("MSG {} 1 2\r\nhi\r\n", "a".repeat(100)).as_bytes(), true, false));
+    }
+
+    #[test]
+    fn the_first_low_byte_is_found_wherever_it_is() {
+        for at in 0..40 {
+            for low in [0, 9, 13, 32] {
+                for other in [b'!', 0x7f, 0x80, 0x9f, 0xff] {
+                    let mut bytes = vec![other; 50];
+                    bytes[at] = low;
+                    bytes[at + 1] = 0;
+                    assert_eq!(low_byte(&bytes), Some(at));
+                }
+            }
+        }
+        assert_eq!(low_byte(&[b'!'; 23]), None);
+    }
+}

@@ -289,7 +289,7 @@ impl Pool {
             retired: false,
             last_error: None,
         });
-        if let Phase::Round(queue) = &mut self.phase {
+        if !discovered && let Phase::Round(queue) = &mut self.phase {
             queue.push_back(id);
         }
     }

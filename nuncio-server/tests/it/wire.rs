@@ -6,8 +6,8 @@ use nuncio_server::Server;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 
-/// Long enough for a busy machine; no test waits for it unless it fails.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// Longer than any pause of the server in paused time; no test waits for it unless it fails.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Wire<S> {
     stream: S,
@@ -44,6 +44,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends to a server that may have ended the connection.
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref()).await;
+    }
+
+    pub(crate) async fn half_close(&mut self) {
+        let _ = self.stream.shutdown().await;
     }
 
     /// All up to and including `end`.

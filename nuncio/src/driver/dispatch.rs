@@ -100,9 +100,11 @@ impl Driver {
                     }
                 }
                 Route::Callback(callback) => {
-                    callback.queue.note_received(1);
                     let call = AssertUnwindSafe(|| (callback.on_message)(Message::new(inner)));
-                    if catch_unwind(call).is_err() && !pass.panicked.contains(&sid) {
+                    if callback.queue.note_received()
+                        && catch_unwind(call).is_err()
+                        && !pass.panicked.contains(&sid)
+                    {
                         pass.panicked.push(sid);
                     }
                 }
@@ -130,7 +132,8 @@ impl Driver {
         let mut wakers: Vec<Waker> = Vec::with_capacity(replies.len());
         let mut waits = self.shared.waits();
         for (token, reply) in replies.drain(..) {
-            let nobody = reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders);
+            let nobody =
+                reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders);
             wakers.extend(if nobody {
                 waits.requests.fail(token, Failure::NoResponders)
             } else {

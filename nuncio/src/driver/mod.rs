@@ -119,7 +119,10 @@ impl Driver {
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
-                Change::Drained(sid) => self.drained(sid, None),
+                // The old server took the subscription along: nothing more can come.
+                Change::Drain(sid) if !self.shared.core().up => {
+                    self.end_subscription(sid, SubscriptionEnd::Drained);
+                }
                 Change::Drain(sid) => {
                     if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;
@@ -185,7 +188,11 @@ impl Driver {
         Counters::add(&self.shared.counters.connects, 1);
         let server = link.server.clone();
         let first = !std::mem::replace(&mut self.connected_before, true);
-        self.shared.events.emit(&if first { Event::Connected { server } } else { Event::Reconnected { server } });
+        self.shared.events.emit(&if first {
+            Event::Connected { server }
+        } else {
+            Event::Reconnected { server }
+        });
         self.learn_servers(link);
     }
 

@@ -13,11 +13,7 @@ use crate::queue::{Queue, SubscriptionEnd};
 /// Where messages go.
 pub(crate) enum Route {
     /// To a queue, through a staging buffer that collects the messages of one read.
-    Queue {
-        queue: Arc<Queue>,
-        staged: VecDeque<Message>,
-        staged_bytes: usize,
-    },
+    Queue { queue: Arc<Queue>, staged: VecDeque<Message>, staged_bytes: usize },
     /// To a function, in the driver's own task.
     Callback(Callback),
     /// To the requests that await them.
@@ -73,10 +69,7 @@ pub(crate) enum Change {
     },
     Unsubscribe(u64),
     SetMax(u64, u64),
-    /// `UNSUB` was sent; the `PONG` behind it ends the subscription.
     Drain(u64),
-    /// Nothing more can come: hand out what has arrived and end.
-    Drained(u64),
 }
 
 /// The first message has to arrive by then.

@@ -1,6 +1,6 @@
 //! Serving a standing connection.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 
 use nuncio_proto::session::keepalive::Beat;
@@ -53,8 +53,7 @@ impl Driver {
                         return Poll::Ready(Served::Lost(cause));
                     }
                     if full {
-                        // Much is arriving: whoever consumes it gets its turn before more is read.
-                        cx.waker().wake_by_ref();
+                        give_way(cx);
                         break;
                     }
                 }
@@ -101,4 +100,13 @@ impl Driver {
             Beat::Stale => Some(Served::Lost(DisconnectCause::Stale)),
         }
     }
+}
+
+/// Much is arriving: whoever consumes it gets a turn before more is read.
+///
+/// Waking this task alone is not enough: a runtime of one thread would run it dozens of times before the future that
+/// it blocks on, and the backlog would leave the cache.
+fn give_way(cx: &mut Context<'_>) {
+    // The first poll arranges the wake; there is no need for a second one.
+    let _ = std::pin::pin!(tokio::task::yield_now()).poll(cx);
 }

@@ -28,15 +28,14 @@ impl Driver {
     /// The connection is lost: keeps what was not written and tells everyone who waited for this server.
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
-        let (room, changes) = {
-            let mut core = self.shared.core();
-            (std::mem::take(&mut core.room), std::mem::take(&mut core.changes))
-        };
-        // Who waited for a burst to be written finds other rules now.
-        room.into_iter().for_each(Waker::wake);
         self.pool.disconnected(now());
+        // A drain may be among them, whose fence is about to break.
+        let changes = std::mem::take(&mut self.shared.core().changes);
         self.apply(changes);
         self.break_fences(fences);
+        // The limit applies now instead of the pace.
+        let room = std::mem::take(&mut self.shared.core().room);
+        room.into_iter().for_each(Waker::wake);
         if self.shared.config.fail_requests_on_disconnect {
             self.fail_requests(&Failure::Disconnected);
         }

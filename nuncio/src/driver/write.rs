@@ -23,7 +23,11 @@ const CHECKPOINT: usize = 512 * 1024;
 
 impl Driver {
     /// Writes what there is. True when there is more and the socket would take it.
-    pub(super) fn poll_write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Result<bool, DisconnectCause> {
+    pub(super) fn poll_write(
+        &mut self,
+        link: &mut Link,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, DisconnectCause> {
         for _ in 0..TURNS {
             if self.writing.remaining() == 0 && !self.refill(link, cx) && link.urgent.is_empty() {
                 return self.poll_flush(link, cx).map(|()| false);
@@ -37,7 +41,8 @@ impl Driver {
 
     /// Takes the next batch from the outbox; false when it is empty, the waker being in place then.
     fn refill(&mut self, link: &mut Link, cx: &Context<'_>) -> bool {
-        self.writing.clear(BURST);
+        // A burst grows its buffer beyond its size by doubling; that much is kept.
+        self.writing.clear(2 * BURST);
         let mut core = self.shared.core();
         core.ledger.in_flight = 0;
         core.ledger.in_flight_bytes = 0;

@@ -1,0 +1,119 @@
+//! async-nats.
+
+use std::time::{Duration, Instant};
+
+use async_nats::{ConnectOptions, HeaderMap, Request};
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use super::{Failed, Meter};
+use crate::work::{Figures, HEADERS, Job, Verb};
+
+/// With its default of 65,536 it drops most of a flood on one thread; this is high enough to lose nothing.
+const CAPACITY: usize = 4_000_000;
+
+pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
+    let options =
+        ConnectOptions::new().subscription_capacity(CAPACITY).request_timeout(Some(Duration::from_secs(5)));
+    let nc = options.connect(format!("127.0.0.1:{}", job.port)).await?;
+    match job.verb {
+        Verb::Publish => publish(&nc, job).await,
+        Verb::PublishMany => publish_many(nc, job).await,
+        Verb::Subscribe => subscribe(&nc, job).await,
+        Verb::Request { in_flight } => request(nc, job, in_flight).await,
+    }
+}
+
+/// Its flush does not wait for the server, so a request to nobody stands in for the round trip.
+async fn settle(nc: &async_nats::Client) -> Result<(), Failed> {
+    nc.flush().await?;
+    Ok(())
+}
+
+async fn publish(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let meter = Meter::start();
+    for _ in 0..job.messages {
+        if job.headers == 0 {
+            nc.publish("bench.subject", payload.clone()).await?;
+        } else {
+            let mut headers = HeaderMap::new();
+            for (name, value) in HEADERS.iter().take(job.headers) {
+                headers.insert(*name, *value);
+            }
+            nc.publish_with_headers("bench.subject", headers, payload.clone()).await?;
+        }
+    }
+    settle(nc).await?;
+    Ok(meter.stop(job, job.messages))
+}
+
+async fn publish_many(nc: async_nats::Client, job: &Job) -> Result<Figures, Failed> {
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let share = job.messages / 16;
+    let meter = Meter::start();
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (nc, payload) = (nc.clone(), payload.clone());
+            tokio::spawn(async move {
+                for _ in 0..share {
+                    nc.publish("bench.subject", payload.clone()).await?;
+                }
+                Ok::<(), async_nats::PublishError>(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    settle(&nc).await?;
+    Ok(meter.stop(job, share * 16))
+}
+
+async fn subscribe(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {
+    let mut flooded = nc.subscribe("flooded").await?;
+    nc.flush().await?;
+    nc.publish("flood", format!("{} {} {}", job.messages, job.size, job.headers).into()).await?;
+    let meter = Meter::start();
+    let (mut delivered, mut bytes) = (0, 0);
+    while delivered < job.messages {
+        let Ok(Some(message)) = tokio::time::timeout(Duration::from_secs(5), flooded.next()).await else {
+            break;
+        };
+        bytes += message.payload.len();
+        if job.read_header {
+            bytes += message.headers.as_ref().and_then(|h| h.get("tenant")).map_or(0, |v| v.as_str().len());
+        }
+        delivered += 1;
+    }
+    std::hint::black_box(bytes);
+    Ok(meter.stop(job, delivered))
+}
+
+async fn request(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    nc.send_request("bench.subject", Request::new().payload(payload.clone())).await?;
+    let share = job.messages / in_flight as u64;
+    let mut meter = Meter::start();
+    let tasks: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (nc, payload) = (nc.clone(), payload.clone());
+            tokio::spawn(async move {
+                let mut latencies = Vec::with_capacity(usize::try_from(share).unwrap_or(0));
+                for _ in 0..share {
+                    let start = Instant::now();
+                    let reply = nc.request("bench.subject", payload.clone()).await?;
+                    std::hint::black_box(&reply.payload);
+                    latencies.push(start.elapsed());
+                }
+                Ok::<_, async_nats::RequestError>(latencies)
+            })
+        })
+        .collect();
+    for task in tasks {
+        for latency in task.await?? {
+            meter.note(latency);
+        }
+    }
+    Ok(meter.stop(job, share * in_flight as u64))
+}

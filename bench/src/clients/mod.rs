@@ -1,0 +1,72 @@
+//! The clients, each through its public API as its own documentation shows it.
+
+#[cfg(feature = "peers")]
+mod async_nats;
+mod nuncio;
+
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use tokio::runtime;
+
+use crate::work::{Figures, Job};
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Clients that this build knows.
+pub(crate) fn names() -> &'static [&'static str] {
+    if cfg!(feature = "peers") { &["nuncio", "async-nats"] } else { &["nuncio"] }
+}
+
+pub(crate) fn run(job: &Job) -> Result<Figures, String> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let done = match job.client.as_str() {
+        "nuncio" => runtime.block_on(nuncio::run(job)),
+        #[cfg(feature = "peers")]
+        "async-nats" => runtime.block_on(async_nats::run(job)),
+        other => Err(format!("no client {other:?} in this build").into()),
+    };
+    done.map_err(|e| e.to_string())
+}
+
+/// Measures from its making to [`Meter::stop`].
+struct Meter {
+    start: Instant,
+    cpu: ProcessTime,
+    latencies: Vec<u32>,
+}
+
+impl Meter {
+    fn start() -> Self {
+        Self { start: Instant::now(), cpu: ProcessTime::now(), latencies: Vec::new() }
+    }
+
+    fn note(&mut self, latency: Duration) {
+        self.latencies.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
+    }
+
+    fn stop(mut self, job: &Job, delivered: u64) -> Figures {
+        let (seconds, cpu) = (self.start.elapsed().as_secs_f64(), self.cpu.elapsed().as_secs_f64());
+        self.latencies.sort_unstable();
+        let percentile = |p: usize| {
+            let at = self.latencies.len() * p / 100;
+            self.latencies.get(at).map_or(0.0, |nanos| f64::from(*nanos) / 1000.0)
+        };
+        Figures {
+            messages: job.messages,
+            delivered,
+            seconds,
+            cpu_seconds: cpu,
+            peak_rss: peak_rss(),
+            p50_us: percentile(50),
+            p99_us: percentile(99),
+        }
+    }
+}
+
+/// Bytes, as Linux counts them; 0 elsewhere.
+fn peak_rss() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}

@@ -1,0 +1,102 @@
+//! nuncio.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Failed, Meter};
+use crate::work::{Figures, HEADERS, Job, Verb};
+
+pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
+    let nc = nuncio::connect(format!("127.0.0.1:{}", job.port)).await?;
+    match job.verb {
+        Verb::Publish => publish(&nc, job).await,
+        Verb::PublishMany => publish_many(nc, job).await,
+        Verb::Subscribe => subscribe(&nc, job).await,
+        Verb::Request { in_flight } => request(nc, job, in_flight).await,
+    }
+}
+
+async fn publish(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let meter = Meter::start();
+    for _ in 0..job.messages {
+        let mut message = nc.publish("bench.subject", payload.clone());
+        for (name, value) in HEADERS.iter().take(job.headers) {
+            message = message.header(name, value);
+        }
+        message.await?;
+    }
+    nc.flush().await?;
+    Ok(meter.stop(job, job.messages))
+}
+
+async fn publish_many(nc: nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let share = job.messages / 16;
+    let meter = Meter::start();
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (nc, payload) = (nc.clone(), payload.clone());
+            tokio::spawn(async move {
+                for _ in 0..share {
+                    nc.publish("bench.subject", payload.clone()).await?;
+                }
+                Ok::<(), nuncio::PublishError>(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    nc.flush().await?;
+    Ok(meter.stop(job, share * 16))
+}
+
+async fn subscribe(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    let mut flooded = nc.subscribe("flooded").await?;
+    nc.flush().await?;
+    nc.publish("flood", format!("{} {} {}", job.messages, job.size, job.headers)).await?;
+    let meter = Meter::start();
+    let (mut delivered, mut bytes) = (0, 0);
+    while delivered < job.messages {
+        let Some(message) = flooded.next().await else { break };
+        bytes += message.payload().len();
+        if job.read_header {
+            bytes += message.header("tenant").map_or(0, str::len);
+        }
+        delivered += 1;
+    }
+    std::hint::black_box(bytes);
+    Ok(meter.stop(job, delivered))
+}
+
+async fn request(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    // The subscription for replies is made by the first request.
+    nc.request("bench.subject", payload.clone()).timeout(Duration::from_secs(5)).await?;
+    let share = job.messages / in_flight as u64;
+    let mut meter = Meter::start();
+    let tasks: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (nc, payload) = (nc.clone(), payload.clone());
+            tokio::spawn(async move {
+                let mut latencies = Vec::with_capacity(usize::try_from(share).unwrap_or(0));
+                for _ in 0..share {
+                    let start = Instant::now();
+                    let reply =
+                        nc.request("bench.subject", payload.clone()).timeout(Duration::from_secs(5)).await?;
+                    std::hint::black_box(reply.payload());
+                    latencies.push(start.elapsed());
+                }
+                Ok::<_, nuncio::RequestError>(latencies)
+            })
+        })
+        .collect();
+    for task in tasks {
+        for latency in task.await?? {
+            meter.note(latency);
+        }
+    }
+    Ok(meter.stop(job, share * in_flight as u64))
+}
