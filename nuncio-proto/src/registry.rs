@@ -5,6 +5,14 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::encode;
 
+/// The largest maximum that nats-server reads in an `UNSUB`; a longer number ends the subscription at once.
+pub const LARGEST_MAX: u64 = 999_999_999;
+
+/// A maximum as an `UNSUB` can tell it; `None` when it is too large for that.
+pub fn server_max(max: u64) -> Option<u64> {
+    Some(max).filter(|max| *max <= LARGEST_MAX)
+}
+
 /// What the server was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interest {
@@ -38,15 +46,18 @@ impl<R> Entry<R> {
     }
 
     /// The maximum as the current server counts it: from the `SUB` that it received.
+    ///
+    /// `None` also when it is more than a server reads ([`LARGEST_MAX`]): the client then counts alone, and
+    /// unsubscribes when the count is reached.
     pub fn server_max(&self) -> Option<u64> {
-        self.max.map(|max| max.saturating_sub(self.before))
+        server_max(self.max?.saturating_sub(self.before))
     }
 }
 
 /// What became of a delivery.
 #[derive(Debug)]
 pub enum Delivery<'a, R> {
-    /// No such subscription: the message is dropped (it crossed an `UNSUB`).
+    /// No such subscription, or one that has all its messages: the message is dropped (it crossed an `UNSUB`).
     Unknown,
     /// The route to deliver to.
     Route(&'a mut R),
@@ -88,6 +99,10 @@ impl<R> Registry<R> {
     #[inline]
     pub fn deliver(&mut self, sid: u64) -> Delivery<'_, R> {
         let Some(entry) = self.entries.get_mut(&sid) else { return Delivery::Unknown };
+        // More of the same read, before the subscription is removed.
+        if entry.is_spent() {
+            return Delivery::Unknown;
+        }
         entry.received += 1;
         match entry.max {
             Some(max) if entry.received >= max => Delivery::Last(&mut entry.route),
@@ -203,6 +218,7 @@ mod tests {
         registry.insert(1, interest("a", None), Some(2), ());
         assert!(matches!(registry.deliver(1), Delivery::Route(())));
         assert!(matches!(registry.deliver(1), Delivery::Last(())));
+        assert!(matches!(registry.deliver(1), Delivery::Unknown), "more than asked for");
         assert!(matches!(registry.deliver(2), Delivery::Unknown));
     }
 
@@ -233,6 +249,15 @@ mod tests {
         registry.deliver(1);
         assert!(registry.set_max(1, 1));
         assert!(!registry.set_max(1, 2));
+    }
+
+    #[test]
+    fn a_maximum_that_servers_cannot_read_is_not_sent() {
+        let mut registry = Registry::default();
+        registry.insert(1, interest("a", None), Some(LARGEST_MAX + 1), ());
+        assert_eq!(replayed(&mut registry), ("SUB a 1\r\n".into(), vec![]));
+        registry.deliver(1);
+        assert_eq!(replayed(&mut registry).0, "SUB a 1\r\nUNSUB 1 999999999\r\n");
     }
 
     #[test]

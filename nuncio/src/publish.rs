@@ -15,8 +15,8 @@ use crate::driver::shared::{BURST, Core, Shared, Stage};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
 
-/// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply.
-const LONGEST_SUBJECTS: usize = 4096 - 64;
+/// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
+pub(crate) const LONGEST_SUBJECTS: usize = 4096 - 64;
 
 /// A subject given to a call: text, or bytes for subjects that are not UTF-8.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
         }
-        if core.batch.len() + size > BURST
+        if core.batch.len() + size > shared.unchecked
             && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use nuncio_proto::registry::Interest;
-use nuncio_proto::{encode, subject};
+use nuncio_proto::{encode, registry, subject};
 
 use crate::Message;
 use crate::callback::SubscribeCallback;
@@ -16,7 +16,7 @@ use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::shared::{Core, Stage};
 use crate::driver::wait::instant_after;
 use crate::error::{ConnectionClosed, SubscribeError};
-use crate::publish::Subject;
+use crate::publish::{LONGEST_SUBJECTS, Subject};
 use crate::queue::{Limits, OnFull, Queue};
 use crate::subscription::{Interested, Subscription};
 
@@ -108,6 +108,11 @@ impl<'a> Subscribe<'a> {
         if let Some(queue) = &self.queue {
             subject::validate_queue(&queue.0)?;
         }
+        // The server would close the connection over it, and again after each reconnect.
+        let size = self.subject.0.len() + self.queue.as_ref().map_or(0, |queue| queue.0.len());
+        if size > LONGEST_SUBJECTS {
+            return Err(SubscribeError::SubjectTooLong { size, max: LONGEST_SUBJECTS });
+        }
         if self.max == Some(0) {
             return Err(SubscribeError::Option {
                 option: "max",
@@ -171,8 +176,8 @@ fn announce(core: &mut Core, sid: u64, interest: &Interest, max: Option<u64>) ->
     }
     core.control(|out| {
         encode::subscribe(out, &interest.subject, interest.queue.as_deref(), sid);
-        if max.is_some() {
-            encode::unsubscribe(out, sid, max);
+        if let Some(max) = max.and_then(registry::server_max) {
+            encode::unsubscribe(out, sid, Some(max));
         }
     })
 }

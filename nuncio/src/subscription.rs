@@ -51,6 +51,9 @@ impl Interested {
     pub(crate) fn set_max(&self, max: u64) {
         let waker = {
             let mut core = self.handle.shared.core();
+            if core.closed().is_some() {
+                return;
+            }
             core.changes.push(Change::SetMax(self.sid, max));
             core.driver.take()
         };
@@ -74,6 +77,7 @@ impl Interested {
                 first.or(core.ping(Waiter::Subscription(self.sid, Some(done))))
             } else {
                 // The old server took the subscription along: nothing more can come.
+                drop(done);
                 core.driver.take()
             }
         };

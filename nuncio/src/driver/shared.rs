@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
     earliest: AtomicU64,
     base: Instant,
+    /// Up to so many bytes in the batch a publish need not look at the limit of the outbox.
+    pub(crate) unchecked: usize,
     /// `<prefix>.<random>.`: what every reply subject of this connection's requests begins with.
     pub(crate) mux_prefix: Box<[u8]>,
 }
@@ -152,7 +154,10 @@ impl Shared {
         mux_prefix.push(b'.');
         mux_prefix.extend_from_slice(&random);
         mux_prefix.push(b'.');
+        // A large limit may be exceeded by one burst, for the sake of a check less a publish; a small one may not.
+        let unchecked = if config.outbox_limit >= 2 * BURST { BURST } else { 0 };
         Arc::new(Self {
+            unchecked,
             config,
             core: Mutex::new(Core::new()),
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),

@@ -102,6 +102,7 @@ impl Driver {
         for entry in self.registry.take_all() {
             entry.route.end(end.clone());
         }
+        self.count_subscriptions();
         self.fail_requests(&Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);

@@ -7,20 +7,19 @@ use nuncio::{Client, ConnectError, HeaderError, PublishError, RequestError, Subs
 use crate::support::*;
 use crate::target::{Setup, Target};
 
-const BAD_SUBJECTS: [&str; 10] =
-    ["", "a b", "a\tb", "a\rb", "a\nb", " a", ".a", "a.", "a..b", "a\r\nPING"];
+const BAD_SUBJECTS: [&str; 10] = ["", "a b", "a\tb", "a\rb", "a\nb", " a", ".a", "a.", "a..b", "a\r\nPING"];
 
 /// A client with a subscription to all of one subject's messages, the first of which is published already.
 async fn with_one_published(t: &Target) -> (Client, Subscription) {
     let nc = t.client().await;
     let sub = nc.subscribe(unique()).await.unwrap();
-    nc.publish(&sub.subject(), "before").await.unwrap();
+    nc.publish(sub.subject(), "before").await.unwrap();
     (nc, sub)
 }
 
 /// What was published before and after is there, over the same connection.
 async fn nothing_was_harmed(nc: &Client, sub: &mut Subscription) {
-    nc.publish(&sub.subject(), "after").await.unwrap();
+    nc.publish(sub.subject(), "after").await.unwrap();
     settle(&[nc]).await;
     assert_eq!(present(sub), ["before", "after"]);
     let figures = nc.statistics();

@@ -19,7 +19,11 @@ struct Trickle {
 }
 
 impl AsyncRead for Trickle {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         let mut some = [0; 64];
         let room = self.read.min(buf.remaining());
         let mut part = ReadBuf::new(&mut some[..room]);
@@ -30,7 +34,11 @@ impl AsyncRead for Trickle {
 }
 
 impl AsyncWrite for Trickle {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         let count = self.write.min(buf.len());
         Pin::new(&mut self.io).poll_write(cx, &buf[..count])
     }
@@ -55,16 +63,16 @@ rules! {
     async fn with_echo_ones_own_messages_come_back(t: Target) {
         let nc = t.connect().echo(true).await.unwrap();
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "mine").await.unwrap();
+        nc.publish(sub.subject(), "mine").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["mine"]);
     }
 
     async fn without_echo_only_those_of_others_come(t: Target) {
         let (nc, other) = (t.connect().echo(false).await.unwrap(), t.client().await);
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "mine").await.unwrap();
+        nc.publish(sub.subject(), "mine").await.unwrap();
         nc.flush().await.unwrap();
-        other.publish(&sub.subject(), "other's").await.unwrap();
+        other.publish(sub.subject(), "other's").await.unwrap();
         settle(&[&other, &nc]).await;
         assert_eq!(present(&mut sub), ["other's"]);
     }
@@ -119,8 +127,8 @@ rules! {
             let mut sub = nc.subscribe(unique()).await.unwrap();
             for size in [0, 1, 2, 10, 300] {
                 let payload = vec![b'\n'; size];
-                nc.publish(&sub.subject(), &payload).reply("r").await.unwrap();
-                nc.publish(&sub.subject(), &payload).header("k", "v").await.unwrap();
+                nc.publish(sub.subject(), &payload).reply("r").await.unwrap();
+                nc.publish(sub.subject(), &payload).header("k", "v").await.unwrap();
                 assert_eq!(next(&mut sub).await.payload(), payload);
                 let message = next(&mut sub).await;
                 assert_eq!((message.payload(), message.header("k")), (&payload[..], Some("v")));
