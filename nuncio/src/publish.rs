@@ -123,7 +123,9 @@ impl<'a> Outgoing<'a> {
     }
 
     fn size(&self) -> usize {
-        self.headers.as_ref().map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
+        // Empty headers are not sent.
+        let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
+        headers.map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
     }
 
     /// Encodes the message into the outbox if it is allowed and there is room.
@@ -359,5 +361,19 @@ impl Future for Publish<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.message.poll_send(this.shared, None, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_headers_do_not_count_against_the_limit_since_they_are_not_sent() {
+        let mut message = Outgoing::new("a".into(), "12345".into());
+        message.headers(HeaderMap::new());
+        assert_eq!(message.size(), 5);
+        message.header("a", "b");
+        assert_eq!(message.size(), "NATS/1.0\r\na: b\r\n\r\n12345".len());
     }
 }
