@@ -213,6 +213,18 @@ mod tests {
     }
 
     #[test]
+    fn a_publish_with_headers_is_an_hpub_whose_second_length_counts_both() {
+        let headers = HeaderMap::try_from_iter([("A", "1"), ("B", "2")]).unwrap();
+        let frame = "HPUB a r 24 26\r\nNATS/1.0\r\nA: 1\r\nB: 2\r\n\r\nhi\r\n";
+        assert_eq!(encoded(|out| publish(out, b"a", Some(b"r"), Some(&headers), b"hi")), frame);
+        let head = encoded(|out| publish_head(out, b"a", Some(b"r"), Some(&headers), 2));
+        assert_eq!(head, frame.strip_suffix("hi\r\n").unwrap());
+        let status = HeaderMap::with_status(503, "").unwrap();
+        let frame = "HPUB a 16 16\r\nNATS/1.0 503\r\n\r\n\r\n";
+        assert_eq!(encoded(|out| publish(out, b"a", None, Some(&status), b"")), frame);
+    }
+
+    #[test]
     fn the_head_is_the_publish_without_its_payload_and_end() {
         assert_eq!(encoded(|out| publish_head(out, b"a", Some(b"r"), None, 70_000)), "PUB a r 70000\r\n");
     }

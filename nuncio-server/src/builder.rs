@@ -7,7 +7,8 @@ use std::time::Duration;
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::secret::Secret;
 
-use crate::permissions::{Compiled, Permissions};
+use crate::core::{Access, User};
+use crate::permissions::Permissions;
 use crate::server::Server;
 
 /// Configures and starts a [`Server`]; made by [`Server::builder`].
@@ -63,27 +64,11 @@ pub(crate) struct Settings {
 /// What a running server works with.
 pub(crate) struct Config {
     pub(crate) bind: String,
-    pub(crate) users: Vec<User>,
-    pub(crate) token: Option<Secret>,
-    pub(crate) permissions: Option<Arc<Compiled>>,
+    pub(crate) access: Access,
     pub(crate) settings: Settings,
     pub(crate) info: ServerInfo,
     pub(crate) named: bool,
     pub(crate) seed: u64,
-}
-
-/// Somebody who may connect.
-pub(crate) struct User {
-    pub(crate) name: String,
-    pub(crate) password: Secret,
-    pub(crate) permissions: Option<Arc<Compiled>>,
-}
-
-impl Config {
-    /// Whether clients must say who they are.
-    pub(crate) fn wants_credentials(&self) -> bool {
-        !self.users.is_empty() || self.token.is_some()
-    }
 }
 
 impl Default for ServerBuilder {
@@ -273,12 +258,12 @@ impl ServerBuilder {
 
     fn into_config(self) -> io::Result<Config> {
         let compile = |permissions: &Permissions| permissions.compile().map(Arc::new);
-        let shared = self.permissions.as_ref().map(compile).transpose()?;
         let user = |(name, password, permissions): (String, Secret, Option<Permissions>)| {
-            let own = permissions.as_ref().map(compile).transpose()?;
-            Ok(User { name, password, permissions: own.or_else(|| shared.clone()) })
+            Ok(User { name, password, permissions: permissions.as_ref().map(compile).transpose()? })
         };
         let users = self.users.into_iter().map(user).collect::<io::Result<Vec<User>>>()?;
+        let permissions = self.permissions.as_ref().map(compile).transpose()?;
+        let access = Access { users, token: self.token, permissions };
         let mut info = ServerInfo::default();
         info.version = self.version;
         info.proto = 1;
@@ -286,15 +271,13 @@ impl ServerBuilder {
         info.headers = self.headers;
         info.max_payload = self.max_payload;
         info.connect_urls = self.connect_urls;
-        info.auth_required = !users.is_empty() || self.token.is_some();
+        info.auth_required = access.wants_credentials();
         info.api_level = 5;
         let named = self.server_name.is_some();
         info.server_name = self.server_name.unwrap_or_default();
         Ok(Config {
             bind: self.bind,
-            users,
-            token: self.token,
-            permissions: shared,
+            access,
             settings: self.settings,
             info,
             named,

@@ -1,5 +1,6 @@
 //! Looking at a running server and steering it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use nuncio_proto::info::ServerInfo;
 
 use crate::core::{Closing, Core};
+use crate::permissions::Permissions;
 use crate::server::{Server, Shared};
 
 /// A connection, as [`Server::connections`] reports it.
@@ -81,6 +83,33 @@ impl Server {
         core.broadcast_info();
     }
 
+    /// Replaces the permissions of a user; with `None`, those of all who have none of their own.
+    ///
+    /// It holds for those who are connected too, as when nats-server reloads its configuration: subscriptions that
+    /// are no longer allowed end, and each client is told which.
+    ///
+    /// ```
+    /// # async fn example() -> std::io::Result<()> {
+    /// use nuncio_server::{Permissions, Server};
+    ///
+    /// let server = Server::start().await?;
+    /// server.set_permissions(None, Permissions::new().deny_subscribe("secret.>"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no such user, or an entry of the permissions is no subject.
+    pub fn set_permissions(&self, user: Option<&str>, permissions: Permissions) -> io::Result<()> {
+        let permissions = permissions.compile()?;
+        if self.shared.lock().set_permissions(user, permissions) {
+            return Ok(());
+        }
+        let text = format!("there is no user {:?}", user.unwrap_or_default());
+        Err(io::Error::new(io::ErrorKind::NotFound, text))
+    }
+
     /// Enters lame duck mode: tells the clients to leave, takes no new connections, and after a time (see
     /// [`ServerBuilder::lame_duck_times`](crate::ServerBuilder::lame_duck_times)) closes the connections one by one.
     ///
@@ -93,7 +122,12 @@ impl Server {
             listener.abort();
         }
         core.info.lame_duck_mode = true;
+        // Nobody is told to come back to this very server.
+        let own = format!("{}:{}", core.info.host, core.info.port);
+        let others = core.info.connect_urls.iter().filter(|url| **url != own).cloned().collect();
+        let all = std::mem::replace(&mut core.info.connect_urls, others);
         core.broadcast_info();
+        core.info.connect_urls = all;
         if let Some(before) = core.lame_duck.replace(task.abort_handle()) {
             before.abort();
         }

@@ -2,6 +2,7 @@
 //!
 //! Everything here is plain data behind one mutex, which nobody holds over an await.
 
+mod access;
 mod client;
 mod route;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
+pub(crate) use access::{Access, User};
 pub(crate) use client::{Client, Closing, Link, Subscription};
 pub(crate) use route::Message;
 
@@ -27,6 +29,7 @@ use crate::sublist::{InvalidSubject, Sublist};
 /// The state that all connections share.
 pub(crate) struct Core {
     pub(crate) config: Arc<Config>,
+    pub(crate) access: Access,
     /// What clients are told, without what concerns one client only.
     pub(crate) info: ServerInfo,
     pub(crate) clients: BTreeMap<u64, Client>,
@@ -51,6 +54,7 @@ impl Core {
         let mut core = Core {
             info: config.info.clone(),
             random: fastrand::Rng::with_seed(config.seed),
+            access: config.access.clone(),
             config,
             clients: BTreeMap::new(),
             subscriptions: HashMap::new(),
@@ -81,8 +85,8 @@ impl Core {
         let full = self.open_clients().count() >= self.config.settings.max_connections;
         self.last_client += 1;
         let id = self.last_client;
-        let mut client = Client::new(id, peer, !self.config.wants_credentials());
-        client.permissions.clone_from(&self.config.permissions);
+        let mut client = Client::new(id, peer, !self.access.wants_credentials());
+        client.permissions.clone_from(&self.access.permissions);
         let json = info::for_client(&self.info, &client, false);
         encode::info(&mut client.out, &json);
         let link = Arc::clone(&client.link);

@@ -33,6 +33,15 @@ pub(crate) fn subscribe_violation(subject: &[u8], queue: Option<&[u8]>) -> Vec<u
     text
 }
 
+/// A subscription that was allowed when it was made, and no longer is.
+pub(crate) fn subscription_lost(subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) -> Vec<u8> {
+    let mut text = subscribe_violation(subject, queue);
+    text.extend_from_slice(b" (sid ");
+    quote(sid, &mut text);
+    text.push(b')');
+    text
+}
+
 fn quoted(text: &[u8], subject: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
     quote(subject, &mut text);

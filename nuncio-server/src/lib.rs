@@ -25,9 +25,13 @@
 //!
 //! # What differs from nats-server
 //!
-//! Where a client keeps to the protocol, nothing that is meant to. Faults that nats-server 2.15.1 lets pass and that
-//! close the connection here: text behind `PING` and `PONG`, `INFO` and `+OK` from a client, `CONNECT` with no space
-//! before its JSON. Faults that close the connection there and pass here: fields of the wrong type in `CONNECT`.
+//! Where a client keeps to the protocol, only what is missing: `$SYS` requests, `$JS`, accounts and mappings.
+//!
+//! Some faults of clients that nats-server 2.15.1 lets pass close the connection here, so that they are noticed: text
+//! behind `PING` and `PONG`, operations that only a server sends, `CONNECT` with no space before its JSON or with
+//! `null` for it, an `UNSUB` whose count is no number, an `HPUB` whose header block has no bytes. Some that close the
+//! connection there pass here: fields of the wrong type in `CONNECT` (which has exact names here, any case there), and
+//! lengths with leading zeros beyond nine digits.
 
 mod builder;
 mod connection;

@@ -1,15 +1,18 @@
-//! What nuncio's tests run against: real nats-server processes of several versions, and clusters of them.
+//! What nuncio's tests run against: real nats-server processes of several versions, clusters of them, and a TCP
+//! proxy that injects faults.
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use nuncio_testkit::{NatsServer, eventually_async};
+//! use nuncio_testkit::{Cut, NatsServer, Proxy, eventually};
 //!
 //! # async fn example() -> Result<(), nuncio_testkit::Error> {
 //! let mut server = NatsServer::builder().version("2.14.6").jetstream().start().await?;
-//! server.kill(); // … and once more, with clients connected to server.url():
+//! let proxy = Proxy::start(server.addr()).await?;
+//! proxy.to_client().cut_once_after(1500, Cut::Rst);
+//! // … connect a client to proxy.url(), then:
+//! eventually("a second connection", Duration::from_secs(5), || proxy.stats().accepted == 2).await?;
+//! server.kill();
 //! server.restart().await?;
-//! let back = async || server.connz().await.ok()?.contains("\"num_connections\": 1").then_some(());
-//! eventually_async("the client's return", Duration::from_secs(5), back).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -25,6 +28,7 @@ mod install;
 mod monitor;
 mod port;
 mod process;
+mod proxy;
 mod server;
 mod wait;
 
@@ -34,5 +38,6 @@ pub use cluster::{Cluster, ClusterBuilder};
 pub use error::Error;
 pub use monitor::{get, info};
 pub use port::Port;
+pub use proxy::{Cut, Proxy, ProxyStats, Toxics};
 pub use server::NatsServer;
 pub use wait::{Deadline, TimedOut, eventually, eventually_async, eventually_some};

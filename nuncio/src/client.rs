@@ -77,7 +77,11 @@ impl Client {
     /// # }
     /// ```
     #[inline]
-    pub fn publish<'a>(&'a self, subject: impl Into<Subject<'a>>, payload: impl Into<Payload<'a>>) -> Publish<'a> {
+    pub fn publish<'a>(
+        &'a self,
+        subject: impl Into<Subject<'a>>,
+        payload: impl Into<Payload<'a>>,
+    ) -> Publish<'a> {
         Publish::new(self.shared(), Outgoing::new(subject.into(), payload.into()))
     }
 
@@ -119,7 +123,11 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn request<'a>(&'a self, subject: impl Into<Subject<'a>>, payload: impl Into<Payload<'a>>) -> Request<'a> {
+    pub fn request<'a>(
+        &'a self,
+        subject: impl Into<Subject<'a>>,
+        payload: impl Into<Payload<'a>>,
+    ) -> Request<'a> {
         Request::new(self.shared(), subject.into(), payload.into())
     }
 

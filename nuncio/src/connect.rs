@@ -111,7 +111,10 @@ pub struct Connect {
 
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect").field("servers", &self.servers).field("name", &self.config.name).finish_non_exhaustive()
+        f.debug_struct("Connect")
+            .field("servers", &self.servers)
+            .field("name", &self.config.name)
+            .finish_non_exhaustive()
     }
 }
 

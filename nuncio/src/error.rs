@@ -221,7 +221,9 @@ pub enum PublishError {
     #[error("{0}")]
     Codec(#[from] CodecError),
     /// Headers and payload together are larger than the server allows.
-    #[error("message for \"{subject}\" has {size} bytes, the server allows {max}: split it, or raise the server's max_payload")]
+    #[error(
+        "message for \"{subject}\" has {size} bytes, the server allows {max}: split it, or raise the server's max_payload"
+    )]
     TooLarge {
         /// The subject.
         subject: String,
@@ -251,7 +253,9 @@ pub enum PublishError {
         subject: String,
     },
     /// The buffer of outgoing messages is full.
-    #[error("buffer of outgoing messages is full ({buffered} of {limit} bytes): the server is away or reads too slowly; raise `outbox_limit`, wait, or publish less")]
+    #[error(
+        "buffer of outgoing messages is full ({buffered} of {limit} bytes): the server is away or reads too slowly; raise `outbox_limit`, wait, or publish less"
+    )]
     Full {
         /// Bytes buffered.
         buffered: usize,
@@ -259,7 +263,9 @@ pub enum PublishError {
         limit: usize,
     },
     /// There was no room in the buffer of outgoing messages within the time allowed.
-    #[error("no room for a message to \"{subject}\" in the buffer of outgoing messages within {after:?}: the server is away or reads too slowly")]
+    #[error(
+        "no room for a message to \"{subject}\" in the buffer of outgoing messages within {after:?}: the server is away or reads too slowly"
+    )]
     Timeout {
         /// The subject.
         subject: String,
@@ -334,13 +340,17 @@ pub enum RequestError {
         subject: String,
     },
     /// The server does not let this user subscribe to its reply inbox.
-    #[error("the server denies subscribing to the reply inbox \"{inbox}\": allow it, or set another `inbox_prefix`")]
+    #[error(
+        "the server denies subscribing to the reply inbox \"{inbox}\": allow it, or set another `inbox_prefix`"
+    )]
     InboxDenied {
         /// The inbox.
         inbox: String,
     },
     /// The connection was lost before a reply came; the request may have been received.
-    #[error("the connection was lost before a reply on \"{subject}\" came; the request may have been received")]
+    #[error(
+        "the connection was lost before a reply on \"{subject}\" came; the request may have been received"
+    )]
     Disconnected {
         /// The subject.
         subject: String,
@@ -470,7 +480,10 @@ impl fmt::Display for crate::SubscriptionEnd {
             End::Max => f.write_str("all messages asked for have arrived"),
             End::Drained => f.write_str("drained"),
             End::Denied { subject } => {
-                write!(f, "the server denies subscribing to \"{subject}\": the user's permissions do not allow it")
+                write!(
+                    f,
+                    "the server denies subscribing to \"{subject}\": the user's permissions do not allow it"
+                )
             }
             End::FirstMessageTimeout { after } => write!(f, "no message within {after:?}"),
             End::CallbackPanicked => f.write_str("the callback panicked"),

@@ -52,15 +52,15 @@ pub use config::WhenFull;
 pub use connect::{Connect, Connecting, Servers, connect};
 pub use drain::DrainReport;
 pub use error::{
-    CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError, PublishError,
-    RequestError, SubscribeError,
+    CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError,
+    PublishError, RequestError, SubscribeError,
 };
 pub use events::{Event, Events};
 pub use message::Message;
 pub use nuncio_proto::addr::{AddrError, ServerAddr};
 pub use nuncio_proto::header::{HeaderError, HeaderMap, HeaderView, Status};
-pub use nuncio_proto::info::ServerInfo;
 pub use nuncio_proto::inbox::nuid;
+pub use nuncio_proto::info::ServerInfo;
 pub use nuncio_proto::pool::Backoff;
 pub use nuncio_proto::server_error::ServerError;
 pub use nuncio_proto::subject::SubjectError;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use nuncio_proto::header::{HeaderError, HeaderMap};
+use nuncio_proto::header::HeaderMap;
 use nuncio_proto::{outbox, subject};
 
 use crate::codec::Payload;
@@ -52,30 +52,29 @@ pub(crate) struct Outgoing<'a> {
     payload: Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
+    checked: bool,
+    /// The driver got its turn once.
+    paced: bool,
+    /// What is seldom needed; apart, so that the builder is small and cheap to move.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Default)]
+struct Rare {
     /// The first fault of an argument; reported when the message is sent.
     fault: Option<PublishError>,
-    checked: bool,
-    yielded: bool,
     deadline: Option<Deadline>,
 }
 
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self {
-            subject,
-            payload,
-            reply: None,
-            headers: None,
-            fault: None,
-            checked: false,
-            yielded: false,
-            deadline: None,
-        }
+        Self { subject, payload, reply: None, headers: None, checked: false, paced: false, rare: None }
     }
 
     pub(crate) fn header(&mut self, name: &str, value: &str) {
-        let headers = self.headers.get_or_insert_with(HeaderMap::new);
+        // Room for a few headers at once, so that the usual message allocates once.
+        let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
@@ -87,15 +86,16 @@ impl<'a> Outgoing<'a> {
             Some(present) => {
                 for (name, value) in headers.iter() {
                     if let Err(error) = present.append(name, value) {
-                        self.fault.get_or_insert(error.into());
+                        self.rare.get_or_insert_default().fault.get_or_insert(error.into());
                     }
                 }
             }
         }
     }
 
-    fn note_fault(&mut self, error: HeaderError) {
-        self.fault.get_or_insert(error.into());
+    #[cold]
+    fn note_fault(&mut self, error: impl Into<PublishError>) {
+        self.rare.get_or_insert_default().fault.get_or_insert(error.into());
     }
 
     /// Checks the arguments that do not depend on the connection, once.
@@ -103,7 +103,7 @@ impl<'a> Outgoing<'a> {
         if self.checked {
             return Ok(());
         }
-        if let Some(fault) = self.fault.take() {
+        if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
             return Err(fault);
         }
         subject::validate_publish(&self.subject.0)?;
@@ -128,10 +128,10 @@ impl<'a> Outgoing<'a> {
 
     /// Encodes the message into the outbox if it is allowed and there is room.
     ///
-    /// `reply` stands in for the message's own reply subject. `burst` says that the caller lets the driver run first
-    /// when a burst is complete.
+    /// `reply` stands in for the message's own reply subject. Who can wait for room gives its waker, which is in place
+    /// when the answer is [`Admission::Full`].
     #[inline]
-    fn admit(&mut self, shared: &Shared, reply: Option<&[u8]>, burst: bool) -> Admission {
+    fn admit(&mut self, shared: &Shared, reply: Option<&[u8]>, waker: Option<&Waker>) -> Admission {
         if let Err(error) = self.check() {
             return Admission::Refused(error);
         }
@@ -141,12 +141,13 @@ impl<'a> Outgoing<'a> {
             return Admission::Refused(error);
         }
         if core.batch.len() + size > BURST
-            && let Some(full) = self.full(&mut core, shared, size, burst)
+            && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;
         }
         let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
-        let waker = encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
+        let waker =
+            encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
         drop(core);
         if let Some(waker) = waker {
             waker.wake();
@@ -178,26 +179,42 @@ impl<'a> Outgoing<'a> {
 
     /// What to do about a message that would exceed a burst or the limit; `None` means to take it.
     #[cold]
-    fn full(&mut self, core: &mut Core, shared: &Shared, size: usize, burst: bool) -> Option<Admission> {
-        let limit = shared.config.outbox_limit;
+    fn full(
+        &mut self,
+        core: &mut Core,
+        shared: &Shared,
+        size: usize,
+        waker: Option<&Waker>,
+    ) -> Option<Admission> {
+        let config = &shared.config;
+        let limit = config.outbox_limit;
         let buffered = core.buffered_bytes();
-        let waits = matches!(shared.config.when_full, WhenFull::Wait(_));
-        // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher.
-        if burst && core.up && core.batch.len() >= BURST && (waits || !self.yielded) {
-            self.yielded = true;
-            return Some(Admission::Full { buffered, limit });
+        let patient = matches!(config.when_full, WhenFull::Wait(_));
+        // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher. Without
+        // patience it lets the driver run once and then fills the buffer up to its limit.
+        let paced = waker.is_some() && core.up && core.batch.len() >= BURST && (patient || !self.paced);
+        if !paced {
+            // A message larger than the whole limit is taken when nothing else is buffered.
+            if buffered + size <= limit || buffered == 0 {
+                return None;
+            }
+            if config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
+                // A share of the limit at once, so that a long outage does not move the whole buffer each time.
+                let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
+                core.ledger.lost += core.batch.drop_oldest(keep);
+                return None;
+            }
         }
-        // A message larger than the whole limit is taken when nothing else is buffered.
-        if buffered + size <= limit || buffered == 0 {
-            return None;
+        if let Some(waker) = waker.filter(|_| paced || patient) {
+            self.paced = true;
+            if patient {
+                core.room.push(waker.clone());
+            } else {
+                waker.wake_by_ref();
+            }
+            return Some(Admission::Wait);
         }
-        if shared.config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
-            // A share of the limit at once, so that a long outage does not move the whole buffer for each message.
-            let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
-            core.ledger.lost += core.batch.drop_oldest(keep);
-            return None;
-        }
-        Some(Admission::Full { buffered, limit })
+        Some(Admission::Refused(PublishError::Full { buffered, limit }))
     }
 
     fn shown(&self) -> String {
@@ -212,66 +229,43 @@ impl<'a> Outgoing<'a> {
         reply: Option<&[u8]>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
-        match self.admit(shared, reply, true) {
+        match self.admit(shared, reply, Some(cx.waker())) {
             Admission::Sent => Poll::Ready(Ok(())),
             Admission::Refused(error) => Poll::Ready(Err(error)),
-            Admission::Full { buffered, limit } => self.poll_room(shared, reply, buffered, limit, cx),
+            Admission::Wait => self.poll_deadline(shared, cx),
         }
     }
 
     #[cold]
-    fn poll_room(
+    fn poll_deadline(
         &mut self,
         shared: &Arc<Shared>,
-        reply: Option<&[u8]>,
-        buffered: usize,
-        limit: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
-        let wait = match shared.config.when_full {
-            WhenFull::Wait(wait) => wait,
-            _ if buffered + self.size() > limit => {
-                return Poll::Ready(Err(PublishError::Full { buffered, limit }));
-            }
-            _ => shared.config.connect_timeout,
-        };
-        // The deadline is armed at the second wait only: one burst is no reason for a timer.
-        if self.deadline.is_none() && self.yielded {
-            self.deadline = Some(Deadline::after(shared, wait));
-        }
-        self.yielded = true;
-        if let Some(deadline) = &self.deadline
-            && deadline.poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(PublishError::Timeout { subject: self.shown(), after: wait }));
-        }
-        let driver = {
-            let mut core = shared.core();
-            core.room.push(cx.waker().clone());
-            core.driver.take()
-        };
-        driver.into_iter().for_each(Waker::wake);
-        // Room may have been made since the refusal, before the waker was in place.
-        match self.admit(shared, reply, true) {
-            Admission::Sent => Poll::Ready(Ok(())),
-            Admission::Refused(error) => Poll::Ready(Err(error)),
-            Admission::Full { .. } => Poll::Pending,
+        // Without patience the task is awake already.
+        let WhenFull::Wait(after) = shared.config.when_full else { return Poll::Pending };
+        let rare = self.rare.get_or_insert_default();
+        let deadline = rare.deadline.get_or_insert_with(|| Deadline::after(shared, after));
+        match deadline.poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(PublishError::Timeout { subject: self.shown(), after })),
+            Poll::Pending => Poll::Pending,
         }
     }
 
     /// Sends the message now or not at all.
     pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
-        match self.admit(shared, None, false) {
+        match self.admit(shared, None, None) {
             Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
-            Admission::Full { buffered, limit } => Err(PublishError::Full { buffered, limit }),
+            Admission::Wait => Err(PublishError::Draining),
         }
     }
 }
 
 enum Admission {
     Sent,
-    Full { buffered: usize, limit: usize },
+    /// There is no room; the waker is in place.
+    Wait,
     Refused(PublishError),
 }
 
@@ -323,7 +317,7 @@ impl<'a> Publish<'a> {
 
     pub(crate) fn failed(shared: &'a Arc<Shared>, error: PublishError) -> Self {
         let mut message = Outgoing::new("".into(), ().into());
-        message.fault = Some(error);
+        message.note_fault(error);
         Self { shared, message }
     }
 

@@ -159,7 +159,8 @@ impl Queue {
             batch.clear();
             return pushed;
         }
-        let (taken, taken_bytes) = (self.taken.load(Ordering::Relaxed), self.taken_bytes.load(Ordering::Relaxed));
+        let (taken, taken_bytes) =
+            (self.taken.load(Ordering::Relaxed), self.taken_bytes.load(Ordering::Relaxed));
         let fits = state.messages.len() + taken + batch.len() <= self.limits.messages
             && state.bytes + taken_bytes + bytes <= self.limits.bytes;
         if !fits {
@@ -178,7 +179,13 @@ impl Queue {
     }
 
     /// The slow way: one message after the other, by the policy for a full queue.
-    fn push_some(&self, state: &mut State, batch: &mut VecDeque<Message>, taken: usize, taken_bytes: usize) -> u64 {
+    fn push_some(
+        &self,
+        state: &mut State,
+        batch: &mut VecDeque<Message>,
+        taken: usize,
+        taken_bytes: usize,
+    ) -> u64 {
         let mut dropped = 0;
         for message in batch.drain(..) {
             let len = message.len();

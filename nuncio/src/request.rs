@@ -109,7 +109,9 @@ impl Future for Request<'_> {
                         }
                         return ended;
                     }
-                    let State::Sending(slot) = std::mem::replace(&mut this.state, State::Over) else { continue };
+                    let State::Sending(slot) = std::mem::replace(&mut this.state, State::Over) else {
+                        continue;
+                    };
                     if let Poll::Ready(Err(error)) = sent {
                         return Poll::Ready(Err(not_sent(error)));
                     }
@@ -177,7 +179,6 @@ impl Slot {
         &self.reply
     }
 
-
     pub(crate) fn expect_reply_by(&self, deadline: std::time::Instant) {
         self.shared.waits().requests.expect_reply_by(self.token, deadline);
         self.shared.note_deadline(deadline);
@@ -218,7 +219,8 @@ fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<std::task::W
     }
     core.mux_live = true;
     let subject = shared.mux_subject();
-    let waker = if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
+    let waker =
+        if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
     core.changes.push(Change::Subscribe {
         sid: MUX_SID,
         interest: Interest { subject: subject.into(), queue: None },

@@ -120,7 +120,8 @@ impl Future for RequestMany<'_> {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(not_sent(error))),
             Poll::Ready(Ok(())) => {
-                let limits = std::mem::replace(&mut this.limits, Limits { max: None, stall: None, sentinel: None });
+                let limits =
+                    std::mem::replace(&mut this.limits, Limits { max: None, stall: None, sentinel: None });
                 Poll::Ready(Ok(Replies {
                     slot: Some(slot),
                     subject: request.message.subject.0.to_vec(),

@@ -109,7 +109,10 @@ impl<'a> Subscribe<'a> {
             subject::validate_queue(&queue.0)?;
         }
         if self.max == Some(0) {
-            return Err(SubscribeError::Option { option: "max", problem: "a subscription of 0 messages has no use" });
+            return Err(SubscribeError::Option {
+                option: "max",
+                problem: "a subscription of 0 messages has no use",
+            });
         }
         if self.limits.messages == 0 || self.limits.bytes == 0 {
             let problem = "a queue without room would drop every message";

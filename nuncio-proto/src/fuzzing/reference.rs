@@ -1,5 +1,5 @@
-//! A decoder written for plainness alone, a byte at a time and with a copy of everything, to compare the real ones
-//! with. It shares no code with them.
+//! Decoders written for plainness alone, a byte at a time and with a copy of everything, to compare the real ones
+//! with. They share no code with them.
 
 use super::ops::{Fault, Op};
 use crate::decode::{ClientLimits, Limits};
@@ -179,4 +179,23 @@ fn number(text: &[u8]) -> Result<u128, Fault> {
         return Ok(0);
     }
     Ok(digits.parse().unwrap_or(u128::MAX))
+}
+
+/// True for a well-formed header block (ADR-4): a version line, entries, and one empty line at the end.
+pub(crate) fn is_header_block(block: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(block) else { return false };
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    let [version, entries @ .., "", ""] = lines.as_slice() else { return false };
+    let Some(status) = version.strip_prefix("NATS/1.0") else { return false };
+    // The status may be anything that a publisher sends, a bare CR too.
+    if version.contains('\n') || !matches!(status.chars().next(), None | Some(' ' | '\t')) {
+        return false;
+    }
+    if entries.iter().any(|entry| entry.contains(['\r', '\n'])) {
+        return false;
+    }
+    entries.iter().all(|entry| match entry.split_once(':') {
+        Some((name, _)) => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_graphic()),
+        None => false,
+    })
 }

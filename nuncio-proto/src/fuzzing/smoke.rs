@@ -53,3 +53,18 @@ fn server_ops_hold_on_the_corpus() {
 fn client_ops_hold_on_the_corpus() {
     smoke("client_ops", 40_000, super::client_ops);
 }
+
+#[test]
+fn headers_hold_on_the_corpus() {
+    smoke("headers", 20_000, super::headers);
+}
+
+#[test]
+fn info_holds_on_the_corpus() {
+    smoke("info", 20_000, super::info);
+}
+
+#[test]
+fn urls_hold_on_the_corpus() {
+    smoke("urls", 20_000, super::urls);
+}

@@ -32,10 +32,14 @@ pub enum HandshakeError {
     #[error("{0}")]
     Info(InfoError),
     /// The server spoke before its `INFO`: not a NATS server, or one that wants TLS first.
-    #[error("the server's first line is not INFO: is this a NATS server, and does it expect TLS from the first byte?")]
+    #[error(
+        "the server's first line is not INFO: is this a NATS server, and does it expect TLS from the first byte?"
+    )]
     NotNats,
     /// The server closed the connection without a reason.
-    #[error("the server closed the connection during the handshake without giving a reason; a server that requires TLS does so")]
+    #[error(
+        "the server closed the connection during the handshake without giving a reason; a server that requires TLS does so"
+    )]
     Closed,
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn run(shared: &Shared, id: u64) {
 }
 
 async fn watch_credentials(shared: &Shared, id: u64) {
-    if !shared.config.wants_credentials() {
+    if !shared.config.access.wants_credentials() {
         return;
     }
     sleep(shared.config.settings.auth_timeout).await;

@@ -4,13 +4,14 @@ use nuncio_proto::connect::ConnectRequest;
 use nuncio_proto::decode::DecodeError;
 use nuncio_proto::encode;
 use nuncio_proto::op::ClientOp;
-use nuncio_proto::secret::Secret;
 
-use crate::builder::Config;
-use crate::core::{Client, Closing, Core, Message};
+use crate::core::{Closing, Core, Message};
 use crate::errors;
 use crate::info;
 use crate::sublist::{has_wildcard, is_valid_pattern};
+
+/// The largest number that nats-server reads: nine digits. More are no number to it, whatever they say.
+const LARGEST_NUMBER: u64 = 999_999_999;
 
 /// Carries out one operation.
 pub(super) fn apply(core: &mut Core, id: u64, op: ClientOp<'_>) {
@@ -39,7 +40,9 @@ pub(super) fn refuse(core: &mut Core, id: u64, fault: &DecodeError) {
             core.fail(id, errors::UNKNOWN_OPERATION);
         }
         DecodeError::ControlLineTooLong { .. } => core.fail(id, errors::MAX_CONTROL_LINE),
-        DecodeError::PayloadTooLarge { .. } => core.fail(id, errors::MAX_PAYLOAD),
+        DecodeError::PayloadTooLarge { announced, .. } if *announced <= LARGEST_NUMBER => {
+            core.fail(id, errors::MAX_PAYLOAD);
+        }
         _ => core.close(id, Closing::Flush),
     }
 }
@@ -54,13 +57,16 @@ fn connect(core: &mut Core, id: u64, json: &[u8]) {
     let Ok(request) = ConnectRequest::parse(json) else { return core.close(id, Closing::Flush) };
     // A client that connects anew begins anew.
     core.unsubscribe_all(id);
-    let config = core.config.clone();
-    let headers = core.info.headers;
-    let Some(client) = core.open_client(id) else { return };
-    if !authenticate(&config, client, &request) {
+    if !core.access.admits(&request) {
         return core.fail(id, errors::AUTHORIZATION);
     }
+    let permissions = core.access.permissions_of(request.user.as_deref());
+    let headers = core.info.headers;
+    let Some(client) = core.open_client(id) else { return };
+    client.authenticated = true;
     client.connected = true;
+    client.permissions = permissions;
+    client.user = request.user;
     client.verbose = request.verbose;
     client.pedantic = request.pedantic;
     client.echo = request.echo;
@@ -77,22 +83,6 @@ fn connect(core: &mut Core, id: u64, json: &[u8]) {
         return core.fail(id, errors::NO_RESPONDERS);
     }
     ok(core, id);
-}
-
-fn authenticate(config: &Config, client: &mut Client, request: &ConnectRequest) -> bool {
-    if !config.wants_credentials() {
-        client.user.clone_from(&request.user);
-        return true;
-    }
-    let by_token = config.token.is_some() && config.token == request.auth_token;
-    let password = request.pass.as_ref().map_or("", Secret::expose);
-    let known = config.users.iter().find(|user| {
-        Some(user.name.as_str()) == request.user.as_deref() && user.password.expose() == password
-    });
-    client.authenticated = by_token || known.is_some();
-    client.user = known.map(|user| user.name.clone());
-    client.permissions = known.map_or_else(|| config.permissions.clone(), |user| user.permissions.clone());
-    client.authenticated
 }
 
 fn ping(core: &mut Core, id: u64) {
@@ -123,7 +113,7 @@ fn publish(core: &mut Core, id: u64, message: Message<'_>) {
         // The message goes on all the same.
         core.complain(id, errors::INVALID_PUBLISH_SUBJECT);
     }
-    if !allowed {
+    if !allowed || is_within(subject, b"_GR_.") {
         return core.complain(id, &errors::publish_violation(subject));
     }
     if let Some(reply) = reply.filter(|reply| is_reserved(reply)) {
@@ -138,7 +128,11 @@ fn publish(core: &mut Core, id: u64, message: Message<'_>) {
 
 /// Reply subjects that the server makes itself.
 fn is_reserved(reply: &[u8]) -> bool {
-    [&b"$JS.ACK."[..], b"_R_.", b"_GR_."].iter().any(|prefix| reply.starts_with(prefix))
+    [&b"$JS.ACK."[..], b"_R_.", b"_GR_."].iter().any(|prefix| is_within(reply, prefix))
+}
+
+fn is_within(subject: &[u8], prefix: &[u8]) -> bool {
+    subject.len() > prefix.len() && subject.starts_with(prefix)
 }
 
 fn subscribe(core: &mut Core, id: u64, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
@@ -158,6 +152,8 @@ fn subscribe(core: &mut Core, id: u64, subject: &[u8], queue: Option<&[u8]>, sid
 }
 
 fn unsubscribe(core: &mut Core, id: u64, sid: &[u8], max: Option<u64>) {
+    // As with nats-server, a count that it can't read ends the subscription at once.
+    let max = max.filter(|max| *max <= LARGEST_NUMBER);
     let key = core.open_client(id).and_then(|client| client.sids.get(sid).copied());
     if let Some(key) = key {
         match core.subscriptions.get_mut(&key) {

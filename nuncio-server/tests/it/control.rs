@@ -66,6 +66,29 @@ async fn a_lame_duck_closes_its_port() {
 }
 
 #[tokio::test]
+async fn a_lame_duck_names_the_other_servers_only() {
+    let server = Server::start().await.unwrap();
+    let own = server.addr().unwrap().to_string();
+    server.update_info(|info| info.connect_urls = vec![own.clone(), "10.0.0.1:4222".into()]);
+    let mut wire = connected(&server, ASYNC).await;
+    assert_eq!(info(&wire.line().await).connect_urls, [own.as_str(), "10.0.0.1:4222"]);
+    server.lame_duck();
+    assert_eq!(info(&wire.line().await).connect_urls, ["10.0.0.1:4222"]);
+}
+
+#[tokio::test]
+async fn a_thousand_servers_live_side_by_side() {
+    let mut servers = Vec::new();
+    for _ in 0..1000 {
+        servers.push(memory().await);
+    }
+    for server in &servers {
+        let mut wire = quiet(server).await;
+        assert_eq!(wire.ask("SUB a 1\r\nPUB a 1\r\nx\r\n").await, "MSG a 1 1\r\nx\r\n");
+    }
+}
+
+#[tokio::test]
 async fn connections_are_reported_with_their_subscriptions() {
     let server = Server::builder().user("u", "p").start().await.unwrap();
     let mut wire = tcp(&server).await;

@@ -1,4 +1,5 @@
 //! The raw protocol, spoken to the server over pipes and TCP.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod control;
 mod faults;

@@ -140,3 +140,36 @@ async fn a_permission_that_is_no_subject_is_refused_at_the_start() {
     let error = Server::builder().in_memory().permissions(permissions).start().await.unwrap_err();
     assert!(error.to_string().contains("a..b"), "{error}");
 }
+
+#[tokio::test]
+async fn permissions_that_change_end_subscriptions_and_name_them() {
+    let server = server().await;
+    let (mut wire, mut other) = (login(&server, "all").await, login(&server, "filtered").await);
+    wire.ask("SUB a 21\r\nSUB b q 22\r\nSUB > 23\r\nSUB a 24\r\n").await;
+    other.ask("SUB a 1\r\n").await;
+    let denied = Permissions::new().deny_subscribe("a").deny_subscribe("b").deny_publish("x");
+    server.set_permissions(Some("all"), denied).unwrap();
+    assert_eq!(
+        wire.ask("PUB x 0\r\n\r\nPUB a 0\r\n\r\nPUB c 0\r\n\r\nSUB a 30\r\n").await,
+        "-ERR 'Permissions Violation for Subscription to \"a\" (sid \"21\")'\r\n\
+         -ERR 'Permissions Violation for Subscription to \"b\" using queue \"q\" (sid \"22\")'\r\n\
+         -ERR 'Permissions Violation for Subscription to \"a\" (sid \"24\")'\r\n\
+         -ERR 'Permissions Violation for Publish to \"x\"'\r\nMSG c 23 0\r\n\r\n\
+         -ERR 'Permissions Violation for Subscription to \"a\"'\r\n"
+    );
+    assert_eq!(other.ask("").await, "MSG a 1 0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn permissions_of_nobody_cannot_change() {
+    let error = server().await.set_permissions(Some("nobody"), Permissions::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_denial_for_all_holds_for_those_who_are_connected() {
+    let server = Server::builder().in_memory().start().await.unwrap();
+    let mut wire = quiet(&server).await;
+    server.set_permissions(None, Permissions::new().deny_publish("no")).unwrap();
+    assert_eq!(wire.ask("PUB no 0\r\n\r\n").await, "-ERR 'Permissions Violation for Publish to \"no\"'\r\n");
+}

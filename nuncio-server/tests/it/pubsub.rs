@@ -53,6 +53,16 @@ async fn unsub_with_max_counts_from_the_sub_on() {
 }
 
 #[tokio::test]
+async fn a_max_of_more_than_nine_digits_is_none() {
+    let server = memory().await;
+    for (max, delivered) in [("999999999", 1), ("1000000000", 0)] {
+        let mut wire = quiet(&server).await;
+        let answer = wire.ask(format!("SUB a 1\r\nUNSUB 1 {max}\r\nPUB a 0\r\n\r\n")).await;
+        assert_eq!(answer.matches("MSG").count(), delivered, "{max}");
+    }
+}
+
+#[tokio::test]
 async fn headers_arrive_with_those_who_understand_them() {
     let server = memory().await;
     let (mut publisher, mut with) = (quiet(&server).await, quiet(&server).await);

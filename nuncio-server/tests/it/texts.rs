@@ -44,6 +44,8 @@ async fn faults_that_close_the_connection() {
         ("HPUB a b c 12 12\r\n", ""),
         ("PUB a 1048577\r\n", "-ERR 'Maximum Payload Violation'\r\n"),
         ("HPUB a 12 1048577\r\n", "-ERR 'Maximum Payload Violation'\r\n"),
+        ("PUB a 9999999999\r\n", ""),
+        ("PUB a 99999999999999999999999\r\n", ""),
         ("PUB a 999999999\r\n", "-ERR 'Maximum Payload Violation'\r\n"),
     ] {
         let mut wire = quiet(&server).await;

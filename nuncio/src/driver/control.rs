@@ -97,10 +97,9 @@ impl Driver {
         let changes = self.pool.merge_discovered(&link.info.connect_urls, link.id, false);
         if !changes.is_empty() {
             let text = |list: Vec<_>| list.iter().map(ToString::to_string).collect();
-            self.shared.events.emit(&Event::ServersChanged {
-                added: text(changes.added),
-                removed: text(changes.removed),
-            });
+            self.shared
+                .events
+                .emit(&Event::ServersChanged { added: text(changes.added), removed: text(changes.removed) });
         }
     }
 

@@ -130,7 +130,8 @@ impl Driver {
         let mut wakers: Vec<Waker> = Vec::with_capacity(replies.len());
         let mut waits = self.shared.waits();
         for (token, reply) in replies.drain(..) {
-            let nobody = reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders);
+            let nobody =
+                reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders);
             wakers.extend(if nobody {
                 waits.requests.fail(token, Failure::NoResponders)
             } else {

@@ -79,7 +79,9 @@ impl Driver {
         tracing::debug!(server = %host_port(server), %error, "connecting failed");
         self.pool.dial_failed(id, error.to_string());
         match error {
-            ConnectError::Refused { error, .. } if error.is_auth() && !self.shared.config.ignore_auth_error_abort => {
+            ConnectError::Refused { error, .. }
+                if error.is_auth() && !self.shared.config.ignore_auth_error_abort =>
+            {
                 // The same refusal twice will not become a welcome by asking again.
                 if self.refusals.insert(id, error.clone()).as_ref() == Some(error) {
                     self.pool.retire(id);
@@ -119,19 +121,26 @@ impl Driver {
 }
 
 fn give_up(first: Option<&mut Option<First>>, last: Option<ConnectError>) -> CloseReason {
-    let nothing = || ConnectError::Option { option: "servers", problem: "no server may be tried any more".into() };
+    let nothing =
+        || ConnectError::Option { option: "servers", problem: "no server may be tried any more".into() };
     if let Some(first) = first.and_then(Option::take) {
         let _ = first.send(Err(last.unwrap_or_else(nothing)));
         return CloseReason::ConnectFailed;
     }
     match last {
-        Some(ConnectError::Refused { server, error }) if error.is_auth() => CloseReason::Rejected { server, error },
+        Some(ConnectError::Refused { server, error }) if error.is_auth() => {
+            CloseReason::Rejected { server, error }
+        }
         last => CloseReason::Exhausted { last: Box::new(last.unwrap_or_else(nothing)) },
     }
 }
 
 /// Dials and goes through the handshake, within the connection's timeout.
-async fn shake_hands(shared: Arc<Shared>, server: ServerAddr, seed: u64) -> Result<Established, ConnectError> {
+async fn shake_hands(
+    shared: Arc<Shared>,
+    server: ServerAddr,
+    seed: u64,
+) -> Result<Established, ConnectError> {
     let config = &shared.config;
     let deadline = Instant::now() + config.connect_timeout;
     let mut io = dial(config, &server, deadline, seed).await?;

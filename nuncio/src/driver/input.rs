@@ -41,7 +41,11 @@ impl Input {
     }
 
     /// Reads once. Ready with the bytes read, and whether there is likely more; 0 bytes are the end.
-    pub(crate) fn poll_fill(&mut self, io: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<(usize, bool)>> {
+    pub(crate) fn poll_fill(
+        &mut self,
+        io: &mut Transport,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(usize, bool)>> {
         self.make_room();
         let room = self.buf.capacity() - self.buf.len();
         // `read_buf` is cancel safe: the future holds nothing between polls.

@@ -83,7 +83,9 @@ impl Link {
     /// A connection that ends after the server gave a reason ends for that reason.
     pub(crate) fn explain(&mut self, cause: DisconnectCause) -> DisconnectCause {
         match (self.fault.take(), cause) {
-            (Some(fault), DisconnectCause::Eof | DisconnectCause::Io { .. }) => DisconnectCause::Server(fault),
+            (Some(fault), DisconnectCause::Eof | DisconnectCause::Io { .. }) => {
+                DisconnectCause::Server(fault)
+            }
             (_, cause) => cause,
         }
     }

@@ -184,7 +184,11 @@ impl Driver {
         Counters::add(&self.shared.counters.connects, 1);
         let server = link.server.clone();
         let first = !std::mem::replace(&mut self.connected_before, true);
-        self.shared.events.emit(&if first { Event::Connected { server } } else { Event::Reconnected { server } });
+        self.shared.events.emit(&if first {
+            Event::Connected { server }
+        } else {
+            Event::Reconnected { server }
+        });
         self.learn_servers(link);
     }
 

@@ -13,11 +13,7 @@ use crate::queue::{Queue, SubscriptionEnd};
 /// Where messages go.
 pub(crate) enum Route {
     /// To a queue, through a staging buffer that collects the messages of one read.
-    Queue {
-        queue: Arc<Queue>,
-        staged: VecDeque<Message>,
-        staged_bytes: usize,
-    },
+    Queue { queue: Arc<Queue>, staged: VecDeque<Message>, staged_bytes: usize },
     /// To a function, in the driver's own task.
     Callback(Callback),
     /// To the requests that await them.

@@ -1,6 +1,6 @@
 //! Serving a standing connection.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 
 use nuncio_proto::session::keepalive::Beat;
@@ -10,6 +10,9 @@ use crate::driver::link::Link;
 use crate::driver::shared::{Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
 use crate::stats::Counters;
+
+/// Reads after which a server that cannot be written to any more has had its say.
+const LAST_READS: usize = 256;
 
 /// How serving ended.
 #[derive(Debug)]
@@ -30,7 +33,10 @@ impl Driver {
         loop {
             let more_to_write = match self.poll_write(link, cx) {
                 Ok(more) => more,
-                Err(cause) => return Poll::Ready(Served::Lost(cause)),
+                Err(cause) => {
+                    self.hear_out(link, cx);
+                    return Poll::Ready(Served::Lost(cause));
+                }
             };
             match link.input.poll_fill(&mut link.io, cx) {
                 Poll::Pending if more_to_write => {
@@ -47,8 +53,7 @@ impl Driver {
                         return Poll::Ready(Served::Lost(cause));
                     }
                     if full {
-                        // Much is arriving: whoever consumes it gets its turn before more is read.
-                        cx.waker().wake_by_ref();
+                        give_way(cx);
                         break;
                     }
                 }
@@ -60,6 +65,18 @@ impl Driver {
             }
             if !self.poll_time(Some(link), cx) {
                 return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writing failed: what the server has sent before is read all the same, messages and above all its reason for
+    /// closing the connection.
+    fn hear_out(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        for _ in 0..LAST_READS {
+            let Poll::Ready(Ok((n @ 1.., _))) = link.input.poll_fill(&mut link.io, cx) else { return };
+            Counters::add(&self.shared.counters.in_bytes, n as u64);
+            if self.digest(link).is_err() {
+                return;
             }
         }
     }
@@ -83,4 +100,13 @@ impl Driver {
             Beat::Stale => Some(Served::Lost(DisconnectCause::Stale)),
         }
     }
+}
+
+/// Much is arriving: whoever consumes it gets a turn before more is read.
+///
+/// Waking this task alone is not enough: a runtime of one thread would run it dozens of times before the future that
+/// it blocks on, and the backlog would leave the cache.
+fn give_way(cx: &mut Context<'_>) {
+    // The first poll arranges the wake; there is no need for a second one.
+    let _ = std::pin::pin!(tokio::task::yield_now()).poll(cx);
 }

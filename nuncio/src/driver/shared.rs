@@ -14,7 +14,6 @@ use nuncio_proto::session::fence::Fences;
 use nuncio_proto::session::timers::Timers;
 use tokio::sync::{oneshot, watch};
 
-use crate::{DrainReport, Message};
 use crate::config::Config;
 use crate::driver::route::Change;
 use crate::error::{CloseReason, ConnectionClosed};
@@ -22,6 +21,7 @@ use crate::events::Hub;
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::{DrainReport, Message};
 
 /// Above this many unwritten bytes a publish lets the driver run before it goes on. It bounds the burst that one
 /// write takes, and with it the memory that is hot in the cache.

@@ -30,6 +30,9 @@ impl Driver {
         let (stock, fences) = self.take_stock();
         self.pool.disconnected(now());
         self.break_fences(fences);
+        // The limit applies now instead of the pace.
+        let room = std::mem::take(&mut self.shared.core().room);
+        room.into_iter().for_each(Waker::wake);
         if self.shared.config.fail_requests_on_disconnect {
             self.fail_requests(&Failure::Disconnected);
         }

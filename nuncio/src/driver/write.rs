@@ -23,7 +23,11 @@ const CHECKPOINT: usize = 512 * 1024;
 
 impl Driver {
     /// Writes what there is. True when there is more and the socket would take it.
-    pub(super) fn poll_write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Result<bool, DisconnectCause> {
+    pub(super) fn poll_write(
+        &mut self,
+        link: &mut Link,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, DisconnectCause> {
         for _ in 0..TURNS {
             if self.writing.remaining() == 0 && !self.refill(link, cx) && link.urgent.is_empty() {
                 return self.poll_flush(link, cx).map(|()| false);

@@ -34,7 +34,8 @@ pub(crate) async fn dial(
     };
     if let Some(connector) = &config.connector {
         let connecting = connector.connect(server.clone());
-        let made = timeout_at(deadline, connecting).await.map_err(|_| late(config, server, "the connector"))?;
+        let made =
+            timeout_at(deadline, connecting).await.map_err(|_| late(config, server, "the connector"))?;
         return made.map(Transport::Custom).map_err(failed);
     }
     let mut addresses = resolve(config, server, deadline).await?;
@@ -61,9 +62,12 @@ pub(crate) async fn dial(
     Err(last.unwrap_or_else(|| failed(io::Error::other("the name has no address"))))
 }
 
-async fn resolve(config: &Config, server: &ServerAddr, deadline: Instant) -> Result<Vec<SocketAddr>, ConnectError> {
-    let unresolved =
-        |message: String| ConnectError::Resolve { server: host_port(server), message };
+async fn resolve(
+    config: &Config,
+    server: &ServerAddr,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let unresolved = |message: String| ConnectError::Resolve { server: host_port(server), message };
     let found = timeout_at(deadline, lookup_host((server.host(), server.port())))
         .await
         .map_err(|_| late(config, server, "name look-up"))?

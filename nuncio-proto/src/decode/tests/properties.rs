@@ -1,7 +1,10 @@
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::{encode, fuzzing};
+use crate::{
+    encode, fuzzing,
+    header::{HeaderMap, HeaderView},
+};
 
 /// A subject, queue or id: any bytes that don't end a term.
 fn term() -> impl Strategy<Value = Vec<u8>> {
@@ -22,6 +25,18 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![Just(Vec::new()), vec(any::<u8>(), 1..80)]
 }
 
+/// A header block as a map writes it, or nothing.
+fn headers() -> impl Strategy<Value = Vec<u8>> {
+    vec(("[!-9;-~]{1,20}", "[^\r\n]{0,20}"), 0..4).prop_map(|entries| {
+        let map = HeaderMap::try_from_iter(entries).unwrap();
+        let mut block = Vec::new();
+        if !map.is_empty() {
+            map.encode_into(&mut block);
+        }
+        block
+    })
+}
+
 fn server_op() -> impl Strategy<Value = Op> {
     let message = (any::<u64>(), term(), option::of(term()), header(), vec(any::<u8>(), 0..200));
     prop_oneof![
@@ -35,11 +50,11 @@ fn server_op() -> impl Strategy<Value = Op> {
 }
 
 fn client_op() -> impl Strategy<Value = Op> {
-    let publish = (term(), option::of(term()), vec(any::<u8>(), 0..200));
+    let publish = (term(), option::of(term()), headers(), vec(any::<u8>(), 0..200));
     let sid = || any::<u64>().prop_map(|sid| sid.to_string().into_bytes());
     prop_oneof![
-        4 => publish.prop_map(|(subject, reply, payload)| {
-            Op::Publish { subject, reply, header: Vec::new(), payload }
+        4 => publish.prop_map(|(subject, reply, header, payload)| {
+            Op::Publish { subject, reply, header, payload }
         }),
         2 => (term(), option::of(term()), sid())
             .prop_map(|(subject, queue, sid)| Op::Subscribe { subject, queue, sid }),
@@ -59,8 +74,10 @@ fn encode(ops: &[Op]) -> Vec<u8> {
                 let sid = sid.to_string();
                 encode::message(&mut out, subject, sid.as_bytes(), reply.as_deref(), header, payload);
             }
-            Op::Publish { subject, reply, payload, .. } => {
-                encode::publish(&mut out, subject, reply.as_deref(), None, payload);
+            Op::Publish { subject, reply, header, payload } => {
+                let headers = HeaderView::parse(header).ok().map(|view| view.to_map());
+                assert_eq!(headers.is_none(), header.is_empty());
+                encode::publish(&mut out, subject, reply.as_deref(), headers.as_ref(), payload);
             }
             Op::Subscribe { subject, queue, sid } => {
                 encode::subscribe(&mut out, subject, queue.as_deref(), number(sid));

@@ -1,0 +1,354 @@
+//! Drains, of subscriptions and of connections.
+
+use std::time::Duration;
+
+use nuncio::{CloseReason, ConnectionState, DrainError, PublishError, RequestError, SubscribeError, SubscriptionEnd};
+
+use crate::request::silence;
+use crate::support::*;
+use crate::target::{Setup, Target};
+
+rules! {
+    async fn draining_a_subscription_delivers_everything_in_flight(t: Target) {
+        let (a, b) = t.clients().await;
+        for _ in 0..10 {
+            let mut sub = a.subscribe(unique()).await.unwrap();
+            a.flush().await.unwrap();
+            for i in 0..500 {
+                b.publish(&sub.subject(), i.to_string()).await.unwrap();
+            }
+            b.flush().await.unwrap();
+            sub.drain().await.unwrap();
+            let (received, end) = rest(&mut sub).await;
+            assert_eq!((received.len(), end), (500, SubscriptionEnd::Drained));
+        }
+    }
+
+    async fn a_drained_subscription_is_gone_at_the_server(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        t.until_held(&nc, 1).await;
+        sub.drain().await.unwrap();
+        assert!(t.held(&nc).await.is_empty());
+        assert_eq!(nc.statistics().subscriptions, 0);
+        nc.publish(&sub.subject(), "too late").await.unwrap();
+        settle(&[&nc]).await;
+        assert_eq!(rest(&mut sub).await, (vec![], SubscriptionEnd::Drained));
+    }
+
+    async fn a_subscription_drains_without_any_other_traffic(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        let draining = tokio::time::timeout(SOON, sub.drain());
+        draining.await.unwrap().unwrap();
+        assert!(sub.next().await.is_none());
+    }
+
+    async fn draining_a_subscription_leaves_the_connection_as_it_was(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        let other = nc.subscribe(unique()).await.unwrap();
+        sub.drain().await.unwrap();
+        assert_eq!((nc.state(), other.ended()), (ConnectionState::Connected, None));
+        let mut new = nc.subscribe(unique()).await.unwrap();
+        nc.publish(&new.subject(), "goes on").await.unwrap();
+        assert_eq!(texts(&mut new, 1).await, ["goes on"]);
+        assert!(nc.request(unique(), "").await.unwrap_err().is_no_responders());
+    }
+
+    async fn draining_an_ended_subscription_is_an_error(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        sub.unsubscribe();
+        assert_eq!(sub.drain().await, Err(DrainError::Ended(SubscriptionEnd::Unsubscribed)));
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        sub.drain().await.unwrap();
+        assert_eq!(sub.drain().await, Err(DrainError::Ended(SubscriptionEnd::Drained)));
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        nc.close().await;
+        assert_eq!(sub.drain().await, Err(DrainError::Ended(SubscriptionEnd::Closed(CloseReason::Closed))));
+    }
+
+    async fn a_drain_and_a_limit_may_meet(t: Target) {
+        let nc = t.client().await;
+        for published in [1, 3, 5] {
+            let mut sub = nc.subscribe(unique()).max(3).await.unwrap();
+            for _ in 0..published {
+                nc.publish(&sub.subject(), "").await.unwrap();
+            }
+            let _ = sub.drain().await;
+            assert_eq!(rest(&mut sub).await.0.len(), published.min(3));
+        }
+        assert_eq!(nc.state(), ConnectionState::Connected);
+    }
+
+    async fn a_subscription_drain_goes_on_when_it_is_no_longer_awaited(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        nc.publish(&sub.subject(), "one").await.unwrap();
+        {
+            let mut draining = Box::pin(sub.drain());
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(draining.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(rest(&mut sub).await, (vec!["one".into()], SubscriptionEnd::Drained));
+    }
+
+    async fn a_member_of_a_group_drains_without_losing_a_job(t: Target) {
+        let (a, b) = t.clients().await;
+        let subject = unique();
+        let mut leaving = a.subscribe(&subject).queue("q").await.unwrap();
+        let mut staying = a.subscribe(&subject).queue("q").await.unwrap();
+        a.flush().await.unwrap();
+        let publisher = tokio::spawn(async move {
+            for _ in 0..2_000 {
+                b.publish(&subject, "job").await.unwrap();
+            }
+            b.flush().await.unwrap();
+        });
+        next(&mut leaving).await;
+        leaving.drain().await.unwrap();
+        let first = 1 + rest(&mut leaving).await.0.len();
+        publisher.await.unwrap();
+        settle(&[&a]).await;
+        assert_eq!(first + present(&mut staying).len(), 2_000);
+    }
+
+    async fn draining_a_connection_delivers_what_was_published_before(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        nc.publish(&sub.subject(), "world").await.unwrap();
+        nc.publish(&sub.subject(), "again").await.unwrap();
+        let reading = tokio::spawn(async move { rest(&mut sub).await });
+        let report = nc.drain().await.unwrap();
+        assert_eq!(reading.await.unwrap(), (vec!["world".into(), "again".into()], SubscriptionEnd::Drained));
+        assert!(report.flushed, "{report:?}");
+        assert_eq!((report.undelivered, report.unanswered, report.lost, report.maybe_lost), (0, 0, 0, 0));
+        assert_eq!(nc.closed().await, CloseReason::Drained);
+        assert!(nc.closed().await.is_wanted());
+    }
+
+    async fn draining_a_connection_sends_what_is_buffered(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut sub = b.subscribe(unique()).await.unwrap();
+        b.flush().await.unwrap();
+        for i in 0..10_000 {
+            a.publish(&sub.subject(), i.to_string()).await.unwrap();
+        }
+        let report = a.drain().await.unwrap();
+        assert!(report.flushed);
+        assert_eq!(texts(&mut sub, 10_000).await.len(), 10_000);
+        let figures = a.statistics();
+        assert_eq!((figures.written, figures.buffered, figures.lost), (10_000, 0, 0));
+    }
+
+    async fn everything_is_delivered_by_a_connection_drain_under_load(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut subs = Vec::new();
+        for _ in 0..5 {
+            subs.push(a.subscribe(unique()).await.unwrap());
+        }
+        a.flush().await.unwrap();
+        for i in 0..1000 {
+            for sub in &subs {
+                b.publish(&sub.subject(), i.to_string()).await.unwrap();
+            }
+        }
+        b.flush().await.unwrap();
+        let readers: Vec<_> =
+            subs.into_iter().map(|mut sub| tokio::spawn(async move { rest(&mut sub).await.0.len() })).collect();
+        a.drain().await.unwrap();
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), 1000);
+        }
+    }
+
+    async fn handlers_may_respond_while_the_connection_drains(t: Target) {
+        let (service, nc) = t.clients().await;
+        let mut requests = silence(&service).await;
+        let subject = requests.subject().into_owned();
+        let asking: Vec<_> = (0..50)
+            .map(|i| {
+                let (nc, subject) = (nc.clone(), subject.clone());
+                tokio::spawn(async move { nc.request(subject, i.to_string()).timeout(SOON).await })
+            })
+            .collect();
+        let first = next(&mut requests).await;
+        until("all requests", || requests.stats().received == 50).await;
+        let handling = tokio::spawn(async move {
+            first.respond(first.payload()).await.unwrap();
+            while let Some(request) = requests.next().await {
+                tokio::task::yield_now().await;
+                request.respond(request.payload()).await.unwrap();
+            }
+            requests.ended()
+        });
+        service.drain().await.unwrap();
+        assert_eq!(handling.await.unwrap(), Some(SubscriptionEnd::Drained));
+        for (i, task) in asking.into_iter().enumerate() {
+            assert_eq!(text(&task.await.unwrap().unwrap()), i.to_string());
+        }
+    }
+
+    async fn a_handler_may_drain_the_connection_itself(t: Target) {
+        let (service, nc) = t.clients().await;
+        let mut requests = silence(&service).await;
+        let subject = requests.subject().into_owned();
+        let service = tokio::spawn(async move {
+            let mut last = None;
+            while let Some(request) = requests.next().await {
+                request.respond("stopping").await.unwrap();
+                last = Some(service.drain().await.unwrap());
+            }
+            (last, requests.ended(), service.closed().await)
+        });
+        assert_eq!(text(&nc.request(&subject, "stop").timeout(SOON).await.unwrap()), "stopping");
+        let (report, end, closed) = tokio::time::timeout(SOON, service).await.unwrap().unwrap();
+        assert!(report.unwrap().flushed);
+        assert_eq!((end, closed), (Some(SubscriptionEnd::Drained), CloseReason::Drained));
+    }
+
+    async fn a_draining_connection_takes_no_new_subscriptions_and_requests(t: Target) {
+        let nc = t.client().await;
+        let mut sub = silence(&nc).await;
+        nc.publish(&sub.subject(), "hold").reply("r").await.unwrap();
+        let held = next(&mut sub).await;
+        let subject = sub.subject().into_owned();
+        nc.publish(&subject, "queued").await.unwrap();
+        settle(&[&nc]).await;
+        let draining = tokio::spawn({
+            let nc = nc.clone();
+            async move { nc.drain().await }
+        });
+        until("the drain", || nc.state() == ConnectionState::Draining).await;
+        assert_eq!(nc.subscribe("a").await.unwrap_err(), SubscribeError::Draining);
+        assert_eq!(nc.request("a", "").await.unwrap_err(), RequestError::Draining);
+        assert_eq!(nc.request("a", "").many().await.unwrap_err(), RequestError::Draining);
+        held.respond("publishing still works").await.unwrap();
+        nc.publish("a", "").await.unwrap();
+        assert_eq!(rest(&mut sub).await.0, ["queued"]);
+        draining.await.unwrap().unwrap();
+        assert!(matches!(nc.publish("a", "").await, Err(PublishError::Closed(_))));
+    }
+
+    async fn a_drain_waits_for_the_replies_to_open_requests(t: Target) {
+        let (service, nc) = t.clients().await;
+        let mut requests = silence(&service).await;
+        let (asker, subject) = (nc.clone(), requests.subject().into_owned());
+        let asking = tokio::spawn(async move { asker.request(subject, "").timeout(SOON).await });
+        let request = next(&mut requests).await;
+        let draining = tokio::spawn({
+            let nc = nc.clone();
+            async move { nc.drain().await }
+        });
+        until("the drain", || nc.state() == ConnectionState::Draining).await;
+        request.respond("in time").await.unwrap();
+        assert_eq!(text(&asking.await.unwrap().unwrap()), "in time");
+        assert_eq!(draining.await.unwrap().unwrap().unanswered, 0);
+    }
+
+    async fn a_second_drain_waits_for_the_first(t: Target) {
+        let nc = t.client().await;
+        let (a, b) = tokio::join!(nc.drain(), nc.drain());
+        assert_eq!(a.unwrap(), b.unwrap());
+    }
+
+    async fn draining_a_closed_connection_is_an_error(t: Target) {
+        let nc = t.client().await;
+        nc.close().await;
+        match nc.drain().await.unwrap_err() {
+            DrainError::Closed(closed) => assert_eq!(closed.reason, CloseReason::Closed),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn closing_ends_a_drain(t: Target) {
+        let nc = t.client().await;
+        let mut sub = silence(&nc).await;
+        nc.publish(&sub.subject(), "").await.unwrap();
+        next(&mut sub).await;
+        let draining = tokio::spawn({
+            let nc = nc.clone();
+            async move { nc.drain().await }
+        });
+        until("the drain", || nc.state() != ConnectionState::Connected).await;
+        nc.close().await;
+        let _ = draining.await.unwrap();
+        assert!(nc.closed().await.is_wanted());
+    }
+
+    async fn a_drain_that_runs_out_of_time_reports_what_is_left(t: Target) {
+        let nc = t.connect().drain_timeout(Duration::from_millis(100)).await.unwrap();
+        let sub = silence(&nc).await;
+        for _ in 0..10 {
+            nc.publish(&sub.subject(), "unread").await.unwrap();
+        }
+        settle(&[&nc]).await;
+        let report = nc.drain().await.unwrap();
+        assert_eq!(report.undelivered, 10);
+        let mut sub = sub;
+        assert_eq!(rest(&mut sub).await.0.len(), 10, "and can still be read");
+    }
+
+    async fn a_drain_is_not_held_up_by_a_subscription_that_nobody_reads(t: Target) {
+        let nc = t.client().await;
+        let sub = silence(&nc).await;
+        nc.publish(&sub.subject(), "unread").await.unwrap();
+        settle(&[&nc]).await;
+        let report = tokio::time::timeout(SOON, nc.drain()).await.unwrap().unwrap();
+        assert_eq!(report.undelivered, 1);
+    }
+
+    async fn a_connection_drain_goes_on_when_it_is_no_longer_awaited(t: Target) {
+        let nc = t.client().await;
+        {
+            let mut draining = Box::pin(nc.drain());
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(draining.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(nc.closed().await, CloseReason::Drained);
+    }
+
+    on Setup::new().own() =>
+    async fn a_drain_without_a_server_ends(mut t: Target) {
+        let nc = t.connect().max_reconnects(None).drain_timeout(Duration::from_millis(200)).close_timeout(Duration::from_millis(200)).await.unwrap();
+        let mut sub = silence(&nc).await;
+        t.stop().await;
+        until("the loss", || nc.state() == ConnectionState::Connecting).await;
+        nc.publish("a", "kept").await.unwrap();
+        let report = nc.drain().await.unwrap();
+        assert!(!report.flushed);
+        assert_eq!(report.lost, 1);
+        assert_eq!(rest(&mut sub).await, (vec![], SubscriptionEnd::Drained));
+        assert_eq!(nc.closed().await, CloseReason::Drained);
+    }
+
+    on Setup::new().own() =>
+    async fn draining_a_subscription_without_a_server_ends_at_once(mut t: Target) {
+        let nc = t.connect().max_reconnects(None).await.unwrap();
+        let mut sub = silence(&nc).await;
+        nc.publish(&sub.subject(), "arrived").await.unwrap();
+        settle(&[&nc]).await;
+        t.stop().await;
+        until("the loss", || nc.state() == ConnectionState::Connecting).await;
+        sub.drain().await.unwrap();
+        assert_eq!(rest(&mut sub).await, (vec!["arrived".into()], SubscriptionEnd::Drained));
+    }
+
+    on Setup::new().own() =>
+    async fn a_drain_that_meets_a_lost_connection_ends_and_is_not_sent_again(mut t: Target) {
+        let nc = t.connect().max_reconnects(None).await.unwrap();
+        let mut events = nc.events();
+        let mut sub = silence(&nc).await;
+        t.pause().await;
+        let draining = tokio::spawn(async move { (sub.drain().await, rest(&mut sub).await.1) });
+        tokio::task::yield_now().await;
+        t.stop().await;
+        let (drained, end) = draining.await.unwrap();
+        assert_eq!((drained, end), (Ok(()), SubscriptionEnd::Drained));
+        t.start().await;
+        reconnected(&mut events).await;
+        nc.flush().await.unwrap();
+        assert!(t.held(&nc).await.is_empty());
+    }
+}

@@ -1,0 +1,96 @@
+//! What many rules need.
+
+use std::time::Duration;
+
+use nuncio::{Client, Event, Events, Message, Subscription, SubscriptionEnd};
+use tokio::time::timeout;
+
+/// What must happen has this long, on however busy a machine.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A subject that no other rule uses.
+pub(crate) fn unique() -> String {
+    nuncio::nuid()
+}
+
+pub(crate) fn text(message: &Message) -> String {
+    String::from_utf8_lossy(message.payload()).into_owned()
+}
+
+/// The next message, which has to come.
+pub(crate) async fn next(subscription: &mut Subscription) -> Message {
+    timeout(SOON, subscription.next()).await.expect("no message").expect("the subscription ended")
+}
+
+/// The payloads of the next `count` messages, which have to come.
+pub(crate) async fn texts(subscription: &mut Subscription, count: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(text(&next(subscription).await));
+    }
+    all
+}
+
+/// All payloads up to the end of the subscription, and why it ended.
+pub(crate) async fn rest(subscription: &mut Subscription) -> (Vec<String>, SubscriptionEnd) {
+    let mut all = Vec::new();
+    while let Some(message) = timeout(SOON, subscription.next()).await.expect("neither a message nor an end") {
+        all.push(text(&message));
+    }
+    (all, subscription.ended().expect("a subscription that yields nothing more has ended"))
+}
+
+/// The payloads that are there already.
+pub(crate) fn present(subscription: &mut Subscription) -> Vec<String> {
+    std::iter::from_fn(|| subscription.try_next()).map(|m| text(&m)).collect()
+}
+
+/// Waits until everything that these clients did has been processed, and all that came of it has arrived at them.
+///
+/// The first round brings all to the server, the second brings back what it sent before its last answer.
+pub(crate) async fn settle(clients: &[&Client]) {
+    for _ in 0..2 {
+        for client in clients {
+            client.flush().await.unwrap();
+        }
+    }
+}
+
+/// The next event that `pick` wants.
+pub(crate) async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+    let mut seen = Vec::new();
+    let found = timeout(SOON, async {
+        loop {
+            let event = events.next().await.expect("no more events");
+            seen.push(event.clone());
+            if let Some(found) = pick(event) {
+                return found;
+            }
+        }
+    });
+    match found.await {
+        Ok(found) => found,
+        Err(_) => panic!("the event did not come, but: {seen:?}"),
+    }
+}
+
+/// Waits for a connection that stands again.
+pub(crate) async fn reconnected(events: &mut Events) {
+    event(events, |e| matches!(e, Event::Reconnected { .. }).then_some(())).await;
+}
+
+/// The events so far.
+pub(crate) fn so_far(events: &mut Events) -> Vec<Event> {
+    use futures_core::Stream as _;
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut all = Vec::new();
+    while let std::task::Poll::Ready(Some(event)) = std::pin::Pin::new(&mut *events).poll_next(&mut cx) {
+        all.push(event);
+    }
+    all
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, condition: impl FnMut() -> bool) {
+    nuncio_testkit::eventually(what, SOON, condition).await.unwrap();
+}
