@@ -33,7 +33,10 @@ pub fn publish(
     headers: Option<&HeaderMap>,
     payload: &[u8],
 ) {
-    head(out, subject, reply, headers, payload.len(), payload.len());
+    match headers {
+        None => pub_head(out, subject, reply, payload.len(), payload.len()),
+        Some(headers) => hpub_head(out, subject, reply, headers, payload.len(), payload.len()),
+    }
     out.extend_from_slice(payload);
     out.extend_from_slice(&CRLF);
 }
@@ -46,36 +49,49 @@ pub fn publish_head(
     headers: Option<&HeaderMap>,
     payload_len: usize,
 ) {
-    head(out, subject, reply, headers, payload_len, 0);
+    match headers {
+        None => pub_head(out, subject, reply, payload_len, 0),
+        Some(headers) => hpub_head(out, subject, reply, headers, payload_len, 0),
+    }
 }
 
-/// As [`publish_head`], with room for `room` bytes and CRLF behind it.
+/// The control line of a `PUB`, and room for `room` bytes and CRLF behind it.
 #[inline(always)]
-fn head(
-    out: &mut Vec<u8>,
-    subject: &[u8],
-    reply: Option<&[u8]>,
-    headers: Option<&HeaderMap>,
-    payload_len: usize,
-    room: usize,
-) {
-    let block = headers.filter(|headers| !headers.is_empty());
-    let block_len = block.map_or(0, HeaderMap::encoded_len);
-    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + block_len + room);
-    out.extend_from_slice(if block.is_some() { b"HPUB " } else { b"PUB " });
+fn pub_head(out: &mut Vec<u8>, subject: &[u8], reply: Option<&[u8]>, payload_len: usize, room: usize) {
+    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + room);
+    out.extend_from_slice(b"PUB ");
     term(out, subject);
     if let Some(reply) = reply {
         out.push(b' ');
         term(out, reply);
     }
-    if let Some(block) = block {
-        out.push(b' ');
-        number(out, block_len as u64);
-        last_length(out, block_len.saturating_add(payload_len));
-        block.encode_into(out);
-    } else {
-        last_length(out, payload_len);
+    last_length(out, payload_len);
+}
+
+/// As [`pub_head`], with headers. On its own, so that a publish without them stays small enough to be inlined.
+#[inline(never)]
+fn hpub_head(
+    out: &mut Vec<u8>,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    headers: &HeaderMap,
+    payload_len: usize,
+    room: usize,
+) {
+    if headers.is_empty() {
+        return pub_head(out, subject, reply, payload_len, room);
     }
+    let block_len = headers.encoded_len();
+    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + block_len + room);
+    out.extend_from_slice(b"HPUB ");
+    term(out, subject);
+    if let Some(reply) = reply {
+        out.push(b' ');
+        term(out, reply);
+    }
+    space_and_number(out, block_len);
+    last_length(out, block_len.saturating_add(payload_len));
+    headers.encode_into(out);
 }
 
 /// `SUB`
@@ -129,8 +145,7 @@ pub fn message(
         term(out, reply);
     }
     if let Some(header) = header {
-        out.push(b' ');
-        number(out, header.len() as u64);
+        space_and_number(out, header.len());
         last_length(out, header.len().saturating_add(payload.len()));
         out.extend_from_slice(header);
     } else {
@@ -183,11 +198,16 @@ fn last_length(out: &mut Vec<u8>, length: usize) {
             out.extend_from_slice(&[b' ', digit(1000), digit(100), digit(10), digit(1), b'\r', b'\n']);
         }
         _ => {
-            out.push(b' ');
-            number(out, length as u64);
+            space_and_number(out, length);
             out.extend_from_slice(&CRLF);
         }
     }
+}
+
+#[inline(never)]
+fn space_and_number(out: &mut Vec<u8>, length: usize) {
+    out.push(b' ');
+    number(out, length as u64);
 }
 
 fn number(out: &mut Vec<u8>, number: u64) {

@@ -5,6 +5,14 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::encode;
 
+/// The largest maximum that nats-server reads in an `UNSUB`; a longer number ends the subscription at once.
+pub const LARGEST_MAX: u64 = 999_999_999;
+
+/// A maximum as an `UNSUB` can tell it; `None` when it is too large for that.
+pub fn server_max(max: u64) -> Option<u64> {
+    Some(max).filter(|max| *max <= LARGEST_MAX)
+}
+
 /// What the server was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interest {
@@ -38,8 +46,11 @@ impl<R> Entry<R> {
     }
 
     /// The maximum as the current server counts it: from the `SUB` that it received.
+    ///
+    /// `None` also when it is more than a server reads ([`LARGEST_MAX`]): the client then counts alone, and
+    /// unsubscribes when the count is reached.
     pub fn server_max(&self) -> Option<u64> {
-        self.max.map(|max| max.saturating_sub(self.before))
+        server_max(self.max?.saturating_sub(self.before))
     }
 }
 
@@ -233,6 +244,15 @@ mod tests {
         registry.deliver(1);
         assert!(registry.set_max(1, 1));
         assert!(!registry.set_max(1, 2));
+    }
+
+    #[test]
+    fn a_maximum_that_servers_cannot_read_is_not_sent() {
+        let mut registry = Registry::default();
+        registry.insert(1, interest("a", None), Some(LARGEST_MAX + 1), ());
+        assert_eq!(replayed(&mut registry), ("SUB a 1\r\n".into(), vec![]));
+        registry.deliver(1);
+        assert_eq!(replayed(&mut registry).0, "SUB a 1\r\nUNSUB 1 999999999\r\n");
     }
 
     #[test]

@@ -210,9 +210,11 @@ impl Queue {
         dropped
     }
 
-    /// Messages that went to a callback instead.
-    pub(crate) fn note_received(&self, n: u64) {
-        lock(&self.state).received += n;
+    /// Counts a message that goes to a callback instead; false when the subscription is gone.
+    pub(crate) fn note_received(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.received += 1;
+        !state.finished
     }
 
     /// Nothing more is pushed; what is queued is still handed out. The first reason stays.

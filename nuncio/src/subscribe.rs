@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use nuncio_proto::registry::Interest;
-use nuncio_proto::{encode, subject};
+use nuncio_proto::{encode, registry, subject};
 
 use crate::Message;
 use crate::callback::SubscribeCallback;
@@ -171,8 +171,8 @@ fn announce(core: &mut Core, sid: u64, interest: &Interest, max: Option<u64>) ->
     }
     core.control(|out| {
         encode::subscribe(out, &interest.subject, interest.queue.as_deref(), sid);
-        if max.is_some() {
-            encode::unsubscribe(out, sid, max);
+        if let Some(max) = max.and_then(registry::server_max) {
+            encode::unsubscribe(out, sid, Some(max));
         }
     })
 }

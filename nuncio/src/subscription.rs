@@ -51,6 +51,9 @@ impl Interested {
     pub(crate) fn set_max(&self, max: u64) {
         let waker = {
             let mut core = self.handle.shared.core();
+            if core.closed().is_some() {
+                return;
+            }
             core.changes.push(Change::SetMax(self.sid, max));
             core.driver.take()
         };

@@ -100,9 +100,11 @@ impl Driver {
                     }
                 }
                 Route::Callback(callback) => {
-                    callback.queue.note_received(1);
                     let call = AssertUnwindSafe(|| (callback.on_message)(Message::new(inner)));
-                    if catch_unwind(call).is_err() && !pass.panicked.contains(&sid) {
+                    if callback.queue.note_received()
+                        && catch_unwind(call).is_err()
+                        && !pass.panicked.contains(&sid)
+                    {
                         pass.panicked.push(sid);
                     }
                 }
@@ -115,7 +117,7 @@ impl Driver {
         self.answer_requests(&mut pass.replies);
         self.fill_queues(&mut pass.dirty);
         for sid in pass.spent.drain(..) {
-            self.end_subscription(sid, SubscriptionEnd::Max);
+            self.end_spent(sid);
         }
         for sid in pass.panicked.drain(..) {
             self.end_panicked(sid);
@@ -161,6 +163,15 @@ impl Driver {
             }
             give_back(staged);
         }
+    }
+
+    /// The server ends it by itself, unless the maximum was more than it could be told.
+    fn end_spent(&mut self, sid: u64) {
+        if self.registry.get_mut(sid).is_some_and(|entry| entry.server_max().is_none()) {
+            let waker = self.shared.core().control(|out| nuncio_proto::encode::unsubscribe(out, sid, None));
+            waker.into_iter().for_each(Waker::wake);
+        }
+        self.end_subscription(sid, SubscriptionEnd::Max);
     }
 
     fn end_panicked(&mut self, sid: u64) {

@@ -119,6 +119,10 @@ impl Driver {
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
+                // The old server took the subscription along: nothing more can come.
+                Change::Drain(sid) if !self.shared.core().up => {
+                    self.end_subscription(sid, SubscriptionEnd::Drained);
+                }
                 Change::Drain(sid) => {
                     if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;
@@ -134,7 +138,7 @@ impl Driver {
         let server_max = self.registry.get_mut(sid).and_then(|entry| entry.server_max());
         let mut waker = None;
         let mut core = self.shared.core();
-        if core.up && server_max.is_some() {
+        if core.up && (spent || server_max.is_some()) {
             // Absent means at once, which is right for what is spent.
             let max = server_max.filter(|_| !spent);
             waker = core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, max));

@@ -41,7 +41,8 @@ impl Driver {
 
     /// Takes the next batch from the outbox; false when it is empty, the waker being in place then.
     fn refill(&mut self, link: &mut Link, cx: &Context<'_>) -> bool {
-        self.writing.clear(BURST);
+        // A burst grows its buffer beyond its size by doubling; that much is kept.
+        self.writing.clear(2 * BURST);
         let mut core = self.shared.core();
         core.ledger.in_flight = 0;
         core.ledger.in_flight_bytes = 0;
