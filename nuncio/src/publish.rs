@@ -235,19 +235,18 @@ impl<'a> Outgoing<'a> {
             }
             _ => shared.config.connect_timeout,
         };
-        // The deadline is armed at the second wait only: one burst is no reason for a timer.
-        if self.deadline.is_none() && self.yielded {
-            self.deadline = Some(Deadline::after(shared, wait));
-        }
         self.yielded = true;
-        if let Some(deadline) = &self.deadline
-            && deadline.poll(cx).is_ready()
-        {
+        // At the first wait already, be it for one burst: while the server is away or stuck nobody may make room.
+        let deadline = self.deadline.get_or_insert_with(|| Deadline::after(shared, wait));
+        if deadline.poll(cx).is_ready() {
             return Poll::Ready(Err(PublishError::Timeout { subject: self.shown(), after: wait }));
         }
         let driver = {
             let mut core = shared.core();
-            core.room.push(cx.waker().clone());
+            // A task that is polled often leaves one waker all the same.
+            if core.room.last().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                core.room.push(cx.waker().clone());
+            }
             core.driver.take()
         };
         driver.into_iter().for_each(Waker::wake);
