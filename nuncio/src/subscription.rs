@@ -71,13 +71,12 @@ impl Interested {
             if let Some(closed) = core.closed() {
                 return Err(closed.into());
             }
+            core.changes.push(Change::Drain(self.sid));
             if core.up {
-                core.changes.push(Change::Drain(self.sid));
                 let first = core.control(|out| encode::unsubscribe(out, self.sid, None));
                 first.or(core.ping(Waiter::Subscription(self.sid, Some(done))))
             } else {
                 // The old server took the subscription along: nothing more can come.
-                core.changes.push(Change::Drain(self.sid));
                 drop(done);
                 core.driver.take()
             }
