@@ -13,5 +13,6 @@ mod down;
 mod evil;
 mod hostile;
 mod partial;
+mod restart;
 mod session;
 mod wire;
