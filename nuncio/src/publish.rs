@@ -72,6 +72,7 @@ impl<'a> Outgoing<'a> {
         Self { subject, payload, reply: None, headers: None, checked: false, paced: false, rare: None }
     }
 
+    #[inline]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
         // Room for a few headers at once, so that the usual message allocates once.
         let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
@@ -328,6 +329,7 @@ impl<'a> Publish<'a> {
     }
 
     /// Sets the subject that responses are expected on.
+    #[inline]
     pub fn reply(mut self, reply: impl Into<Subject<'a>>) -> Self {
         self.message.reply = Some(reply.into());
         self
@@ -335,12 +337,14 @@ impl<'a> Publish<'a> {
 
     /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
     /// (ADR-4); a fault is reported when the message is sent.
+    #[inline]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.message.header(name, value);
         self
     }
 
     /// Appends all these headers.
+    #[inline]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.message.headers(headers);
         self
