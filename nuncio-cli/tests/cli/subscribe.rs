@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use nuncio_server::{Permissions, Server};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{Lines, client, connect, finish, run, signal, start, within};
 
@@ -208,4 +209,16 @@ async fn without_reconnecting_a_lost_connection_is_a_failure() {
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(ran.stderr.lines().all(|line| line.starts_with("nuncio: ")), "{ran:?}");
     assert!(ran.stderr.contains("lost"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn ctrl_c_is_a_clean_end_while_the_server_is_away_too() {
+    let server = Server::start().await.unwrap();
+    let mut sub = start(&server, &["sub", "a", "--timeout", "1h"]).await;
+    let mut notes = BufReader::new(sub.stderr.take().unwrap()).lines();
+    server.stop_listening().await;
+    server.disconnect_all();
+    assert!(within(notes.next_line()).await.unwrap().unwrap().contains("lost"));
+    signal(&sub, "INT").await;
+    assert_eq!(finish(sub).await.code, Some(0));
 }
