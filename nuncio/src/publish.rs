@@ -142,7 +142,8 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
         }
-        if core.batch.len() + size > shared.unchecked
+        let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
+        if core.batch.len() + size > room.min(BURST)
             && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;
@@ -203,7 +204,8 @@ impl<'a> Outgoing<'a> {
             if config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
                 // A share of the limit at once, so that a long outage does not move the whole buffer each time.
                 let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
-                core.ledger.lost += core.batch.drop_oldest(keep);
+                let dropped = core.batch.drop_oldest(keep);
+                core.note_dropped(dropped);
                 return None;
             }
         }

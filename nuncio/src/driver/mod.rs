@@ -124,10 +124,7 @@ impl Driver {
                     self.end_subscription(sid, SubscriptionEnd::Drained);
                 }
                 Change::Drain(sid) => {
-                    // Without a connection there is nobody to wait for.
-                    if !self.shared.core().up {
-                        self.end_subscription(sid, SubscriptionEnd::Drained);
-                    } else if let Some(entry) = self.registry.get_mut(sid) {
+                    if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;
                     }
                 }

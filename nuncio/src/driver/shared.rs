@@ -40,8 +40,6 @@ pub(crate) struct Shared {
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
     earliest: AtomicU64,
     base: Instant,
-    /// Up to so many bytes in the batch a publish need not look at the limit of the outbox.
-    pub(crate) unchecked: usize,
     /// `<prefix>.<random>.`: what every reply subject of this connection's requests begins with.
     pub(crate) mux_prefix: Box<[u8]>,
 }
@@ -154,10 +152,7 @@ impl Shared {
         mux_prefix.push(b'.');
         mux_prefix.extend_from_slice(&random);
         mux_prefix.push(b'.');
-        // A large limit may be exceeded by one burst, for the sake of a check less a publish; a small one may not.
-        let unchecked = if config.outbox_limit >= 2 * BURST { BURST } else { 0 };
         Arc::new(Self {
-            unchecked,
             config,
             core: Mutex::new(Core::new()),
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
@@ -286,6 +281,16 @@ impl Core {
         let messages = self.ledger.taken + self.batch.messages();
         self.fences.push(Fence { messages, waiter });
         self.control(|out| out.extend_from_slice(nuncio_proto::encode::PING))
+    }
+
+    /// So many messages were taken out of the outbox again. A `PONG` must not confirm them in place of others.
+    pub(crate) fn note_dropped(&mut self, messages: u64) {
+        self.ledger.lost += messages;
+        let taken = self.ledger.taken;
+        for fence in self.fences.iter_mut().filter(|fence| fence.messages > taken) {
+            // Those behind a fence may be among them: better one too few confirmed than one too many.
+            fence.messages = fence.messages.saturating_sub(messages).max(taken);
+        }
     }
 
     pub(crate) fn closed(&self) -> Option<ConnectionClosed> {

@@ -29,6 +29,9 @@ impl Driver {
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
         self.pool.disconnected(now());
+        // A drain may be among them, whose fence is about to break.
+        let changes = std::mem::take(&mut self.shared.core().changes);
+        self.apply(changes);
         self.break_fences(fences);
         // The limit applies now instead of the pace.
         let room = std::mem::take(&mut self.shared.core().room);
