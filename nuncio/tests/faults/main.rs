@@ -1,18 +1,13 @@
 //! What breaks on purpose: cuts, partial writes, hostile servers, restarts, cancelled futures, slow consumers.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    unreachable_pub
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::string_slice, unreachable_pub)]
 
 mod cuts;
 mod down;
 mod evil;
 mod hostile;
 mod partial;
+mod proxy;
 mod restart;
 mod session;
 mod wire;
