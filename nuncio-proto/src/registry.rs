@@ -57,7 +57,7 @@ impl<R> Entry<R> {
 /// What became of a delivery.
 #[derive(Debug)]
 pub enum Delivery<'a, R> {
-    /// No such subscription: the message is dropped (it crossed an `UNSUB`).
+    /// No such subscription, or one that has all its messages: the message is dropped (it crossed an `UNSUB`).
     Unknown,
     /// The route to deliver to.
     Route(&'a mut R),
@@ -99,6 +99,10 @@ impl<R> Registry<R> {
     #[inline]
     pub fn deliver(&mut self, sid: u64) -> Delivery<'_, R> {
         let Some(entry) = self.entries.get_mut(&sid) else { return Delivery::Unknown };
+        // More of the same read, before the subscription is removed.
+        if entry.is_spent() {
+            return Delivery::Unknown;
+        }
         entry.received += 1;
         match entry.max {
             Some(max) if entry.received >= max => Delivery::Last(&mut entry.route),
@@ -214,6 +218,7 @@ mod tests {
         registry.insert(1, interest("a", None), Some(2), ());
         assert!(matches!(registry.deliver(1), Delivery::Route(())));
         assert!(matches!(registry.deliver(1), Delivery::Last(())));
+        assert!(matches!(registry.deliver(1), Delivery::Unknown), "more than asked for");
         assert!(matches!(registry.deliver(2), Delivery::Unknown));
     }
 

@@ -299,6 +299,14 @@ pub enum SubscribeError {
     /// The subject or the queue group breaks a rule.
     #[error("{0}")]
     Subject(#[from] SubjectError),
+    /// Subject and queue group are longer than a control line may be.
+    #[error("subject and queue group of {size} bytes do not fit a control line of {max} bytes")]
+    SubjectTooLong {
+        /// Bytes of subject and queue group.
+        size: usize,
+        /// What fits.
+        max: usize,
+    },
     /// An option has a value that cannot work.
     #[error("option {option}: {problem}")]
     Option {

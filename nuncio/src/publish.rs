@@ -15,8 +15,8 @@ use crate::driver::shared::{BURST, Core, Shared, Stage};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
 
-/// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply.
-const LONGEST_SUBJECTS: usize = 4096 - 64;
+/// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
+pub(crate) const LONGEST_SUBJECTS: usize = 4096 - 64;
 
 /// A subject given to a call: text, or bytes for subjects that are not UTF-8.
 #[derive(Clone, Debug)]
@@ -123,7 +123,9 @@ impl<'a> Outgoing<'a> {
     }
 
     fn size(&self) -> usize {
-        self.headers.as_ref().map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
+        // Empty headers are not sent.
+        let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
+        headers.map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
     }
 
     /// Encodes the message into the outbox if it is allowed and there is room.
@@ -140,7 +142,8 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
         }
-        if core.batch.len() + size > BURST
+        let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
+        if core.batch.len() + size > room.min(BURST)
             && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;
@@ -201,7 +204,8 @@ impl<'a> Outgoing<'a> {
             if config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
                 // A share of the limit at once, so that a long outage does not move the whole buffer each time.
                 let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
-                core.ledger.lost += core.batch.drop_oldest(keep);
+                let dropped = core.batch.drop_oldest(keep);
+                core.note_dropped(dropped);
                 return None;
             }
         }
@@ -367,6 +371,15 @@ mod tests {
 
     use super::*;
     use crate::Client;
+
+    #[test]
+    fn empty_headers_do_not_count_against_the_limit_since_they_are_not_sent() {
+        let mut message = Outgoing::new("a".into(), "12345".into());
+        message.headers(HeaderMap::new());
+        assert_eq!(message.size(), 5);
+        message.header("a", "b");
+        assert_eq!(message.size(), "NATS/1.0\r\na: b\r\n\r\n12345".len());
+    }
 
     /// A waker that publishes, as an executor that runs tasks in their own waking may do.
     struct PublishOnWake(Client);

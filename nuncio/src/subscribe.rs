@@ -16,7 +16,7 @@ use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::shared::{Core, Stage};
 use crate::driver::wait::instant_after;
 use crate::error::{ConnectionClosed, SubscribeError};
-use crate::publish::Subject;
+use crate::publish::{LONGEST_SUBJECTS, Subject};
 use crate::queue::{Limits, OnFull, Queue};
 use crate::subscription::{Interested, Subscription};
 
@@ -107,6 +107,11 @@ impl<'a> Subscribe<'a> {
         subject::validate_subscribe(&self.subject.0)?;
         if let Some(queue) = &self.queue {
             subject::validate_queue(&queue.0)?;
+        }
+        // The server would close the connection over it, and again after each reconnect.
+        let size = self.subject.0.len() + self.queue.as_ref().map_or(0, |queue| queue.0.len());
+        if size > LONGEST_SUBJECTS {
+            return Err(SubscribeError::SubjectTooLong { size, max: LONGEST_SUBJECTS });
         }
         if self.max == Some(0) {
             return Err(SubscribeError::Option {

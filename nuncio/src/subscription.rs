@@ -77,6 +77,7 @@ impl Interested {
                 first.or(core.ping(Waiter::Subscription(self.sid, Some(done))))
             } else {
                 // The old server took the subscription along: nothing more can come.
+                drop(done);
                 core.driver.take()
             }
         };

@@ -33,6 +33,11 @@ impl<T> Fences<T> {
         std::mem::take(&mut self.waiting).into_iter()
     }
 
+    /// The waiters, the next to be answered first.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.waiting.iter_mut()
+    }
+
     /// Unanswered `PING`s.
     pub fn len(&self) -> usize {
         self.waiting.len()

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::driver::input::Input;
 use crate::driver::link::Link;
 use crate::driver::shared::{Shared, now};
+use crate::driver::wait::instant_after;
 use crate::driver::{Driver, First};
 use crate::error::{CloseReason, ConnectError};
 use crate::events::Event;
@@ -142,13 +143,13 @@ async fn shake_hands(
     seed: u64,
 ) -> Result<Established, ConnectError> {
     let config = &shared.config;
-    let deadline = Instant::now() + config.connect_timeout;
+    let deadline = Instant::from_std(instant_after(config.connect_timeout));
     let mut io = dial(config, &server, deadline, seed).await?;
     let mut input = Input::new();
     let mut handshake = Handshake::new();
     let wait = |stage| late(config, &server, stage);
-    let introduction = step(&mut io, &mut input, &mut handshake, &server);
-    let mut info = match timeout_at(deadline, introduction).await.map_err(|_| wait("INFO"))?? {
+    let greeting = step(&mut io, &mut input, &mut handshake, &server);
+    let mut info = match timeout_at(deadline, greeting).await.map_err(|_| wait("INFO"))?? {
         Step::Connect(info) => *info,
         other => {
             let problem = format!("the handshake went astray: {other:?}");
@@ -157,7 +158,7 @@ async fn shake_hands(
     };
     check(config, &server, &info)?;
     let mut hello = Vec::new();
-    encode::connect(&mut hello, &credentials(config, &server).to_json());
+    encode::connect(&mut hello, &introduction(config, &server, &info).to_json());
     hello.extend_from_slice(encode::PING);
     let answered = async {
         send(&mut io, &hello, &server).await?;
@@ -240,8 +241,11 @@ fn check(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Result<(), 
 }
 
 /// Credentials in the server's URL go before those of the options.
-fn credentials(config: &Config, server: &ServerAddr) -> Connect {
+fn introduction(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Connect {
     let mut connect = Connect::default();
+    // A server without headers refuses a client that asks for the status of no responders.
+    connect.headers = info.headers;
+    connect.no_responders = info.headers;
     connect.verbose = config.verbose;
     connect.pedantic = config.pedantic;
     connect.echo = config.echo;

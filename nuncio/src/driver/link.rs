@@ -71,7 +71,8 @@ impl Link {
         let max = self.info.max_payload().unwrap_or(usize::MAX);
         if max < core.max_payload {
             // The server would close the connection over each message that is too large for it.
-            core.ledger.lost += core.batch.drop_larger(max);
+            let dropped = core.batch.drop_larger(max);
+            core.note_dropped(dropped);
         }
         core.max_payload = max;
     }

@@ -26,6 +26,10 @@ pub(super) enum Served {
 impl Driver {
     /// Reads, writes and keeps the time until the connection is lost or no longer wanted.
     pub(super) async fn serve(&mut self, link: &mut Link) -> Served {
+        // What came in the same read as the first PONG may be all that comes for a long time.
+        if let Err(cause) = self.digest(link) {
+            return Served::Lost(cause);
+        }
         poll_fn(|cx| self.poll_serve(link, cx)).await
     }
 

@@ -283,6 +283,16 @@ impl Core {
         self.control(|out| out.extend_from_slice(nuncio_proto::encode::PING))
     }
 
+    /// So many messages were taken out of the outbox again. A `PONG` must not confirm them in place of others.
+    pub(crate) fn note_dropped(&mut self, messages: u64) {
+        self.ledger.lost += messages;
+        let taken = self.ledger.taken;
+        for fence in self.fences.iter_mut().filter(|fence| fence.messages > taken) {
+            // Those behind a fence may be among them: better one too few confirmed than one too many.
+            fence.messages = fence.messages.saturating_sub(messages).max(taken);
+        }
+    }
+
     pub(crate) fn closed(&self) -> Option<ConnectionClosed> {
         match &self.stage {
             Stage::Closed(reason) => Some(ConnectionClosed { reason: reason.clone() }),

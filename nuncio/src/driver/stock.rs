@@ -29,6 +29,9 @@ impl Driver {
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
         self.pool.disconnected(now());
+        // A drain may be among them, whose fence is about to break.
+        let changes = std::mem::take(&mut self.shared.core().changes);
+        self.apply(changes);
         self.break_fences(fences);
         // The limit applies now instead of the pace.
         let room = std::mem::take(&mut self.shared.core().room);
@@ -102,6 +105,7 @@ impl Driver {
         for entry in self.registry.take_all() {
             entry.route.end(end.clone());
         }
+        self.count_subscriptions();
         self.fail_requests(&Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);

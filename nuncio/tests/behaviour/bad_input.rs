@@ -13,13 +13,13 @@ const BAD_SUBJECTS: [&str; 10] = ["", "a b", "a\tb", "a\rb", "a\nb", " a", ".a",
 async fn with_one_published(t: &Target) -> (Client, Subscription) {
     let nc = t.client().await;
     let sub = nc.subscribe(unique()).await.unwrap();
-    nc.publish(&sub.subject(), "before").await.unwrap();
+    nc.publish(sub.subject(), "before").await.unwrap();
     (nc, sub)
 }
 
 /// What was published before and after is there, over the same connection.
 async fn nothing_was_harmed(nc: &Client, sub: &mut Subscription) {
-    nc.publish(&sub.subject(), "after").await.unwrap();
+    nc.publish(sub.subject(), "after").await.unwrap();
     settle(&[nc]).await;
     assert_eq!(present(sub), ["before", "after"]);
     let figures = nc.statistics();

@@ -88,7 +88,7 @@ rules! {
         let subject = unique();
         let count = Arc::new(AtomicUsize::new(0));
         let note = Arc::clone(&count);
-        let counting = move |_| drop(note.fetch_add(1, Ordering::Relaxed));
+        let counting = move |_| _ = note.fetch_add(1, Ordering::Relaxed);
         let mut sub = nc.subscribe(&subject).max(3).callback(counting).await.unwrap();
         for _ in 0..10 {
             nc.publish(&subject, "").await.unwrap();
@@ -168,7 +168,7 @@ rules! {
         let mut subs = Vec::new();
         for _ in 0..3 {
             let note = Arc::clone(&count);
-            let counting = move |_| drop(note.fetch_add(1, Ordering::Relaxed));
+            let counting = move |_| _ = note.fetch_add(1, Ordering::Relaxed);
             subs.push(nc.subscribe(&subject).queue("q").callback(counting).await.unwrap());
         }
         for _ in 0..100 {

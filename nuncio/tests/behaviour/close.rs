@@ -45,7 +45,7 @@ rules! {
         let mut sub = b.subscribe(unique()).await.unwrap();
         b.flush().await.unwrap();
         for i in 0..5_000 {
-            a.publish(&sub.subject(), i.to_string()).await.unwrap();
+            a.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         a.close().await;
         assert_eq!(texts(&mut sub, 5_000).await.len(), 5_000);
@@ -57,7 +57,7 @@ rules! {
         let nc = t.client().await;
         let sub = nc.subscribe(unique()).await.unwrap();
         for _ in 0..100 {
-            nc.publish(&sub.subject(), "").await.unwrap();
+            nc.publish(sub.subject(), "").await.unwrap();
         }
         settle(&[&nc]).await;
         tokio::time::timeout(SOON, nc.close()).await.unwrap();

@@ -34,8 +34,8 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let sent = "grüße 日本 🦀 \0";
-        nc.publish(&sub.subject(), sent).await.unwrap();
-        nc.publish(&sub.subject(), Text(sent.into())).await.unwrap();
+        nc.publish(sub.subject(), sent).await.unwrap();
+        nc.publish(sub.subject(), Text(sent.into())).await.unwrap();
         assert_eq!(next(&mut sub).await.text(), Ok(sent));
         assert_eq!(next(&mut sub).await.decode::<Text>(), Ok(Text(sent.into())));
     }
@@ -43,7 +43,7 @@ rules! {
     async fn text_that_is_not_utf8_is_an_error_of_its_own_kind(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), b"\xff").await.unwrap();
+        nc.publish(sub.subject(), b"\xff").await.unwrap();
         let message = next(&mut sub).await;
         assert_eq!(message.text().unwrap_err().format(), "text");
         assert_eq!(message.payload(), b"\xff", "the bytes are there");
@@ -53,7 +53,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let order = Order { id: u64::MAX, lines: vec!["a\"b".into(), "ü".into()], note: None };
-        nc.publish(&sub.subject(), Json(&order)).await.unwrap();
+        nc.publish(sub.subject(), Json(&order)).await.unwrap();
         let message = next(&mut sub).await;
         assert_eq!(message.json::<Order>(), Ok(order.clone()));
         assert_eq!(message.decode::<Json<Order>>(), Ok(Json(order)));
@@ -63,7 +63,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         for bad in ["", "{", "not json", r#"{"id":"no number","lines":[]}"#, "[1,2"] {
-            nc.publish(&sub.subject(), bad).await.unwrap();
+            nc.publish(sub.subject(), bad).await.unwrap();
             let message = next(&mut sub).await;
             let error = message.json::<Order>().unwrap_err();
             assert_eq!(error.format(), "JSON", "{bad:?}");
@@ -75,9 +75,9 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let impossible = Json(std::collections::HashMap::from([((1, 2), 3)]));
-        let error = nc.publish(&sub.subject(), impossible.clone()).await.unwrap_err();
+        let error = nc.publish(sub.subject(), impossible.clone()).await.unwrap_err();
         assert!(matches!(&error, PublishError::Codec(error) if error.format() == "JSON"), "{error:?}");
-        let error = nc.request(&sub.subject(), impossible).await.unwrap_err();
+        let error = nc.request(sub.subject(), impossible).await.unwrap_err();
         assert!(matches!(error, nuncio::RequestError::Publish(PublishError::Codec(_))), "{error:?}");
         settle(&[&nc]).await;
         assert!(sub.try_next().is_none());
@@ -87,9 +87,9 @@ rules! {
     async fn a_codec_of_ones_own_is_a_type_with_both_directions(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), Celsius(36.6)).await.unwrap();
+        nc.publish(sub.subject(), Celsius(36.6)).await.unwrap();
         assert_eq!(next(&mut sub).await.decode::<Celsius>(), Ok(Celsius(36.6)));
-        nc.publish(&sub.subject(), "?").await.unwrap();
+        nc.publish(sub.subject(), "?").await.unwrap();
         assert_eq!(next(&mut sub).await.decode::<Celsius>().unwrap_err().format(), "celsius");
     }
 

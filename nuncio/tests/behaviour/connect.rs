@@ -197,7 +197,7 @@ rules! {
         let asked = Arc::default();
         let nc = nuncio::connect("somewhere.example").connector(detour(t.addr(), &asked)).await.unwrap();
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "through").await.unwrap();
+        nc.publish(sub.subject(), "through").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["through"]);
         assert_eq!(nc.server().as_deref(), Some("somewhere.example:4222"));
     }

@@ -17,7 +17,7 @@ rules! {
             let mut sub = a.subscribe(unique()).await.unwrap();
             a.flush().await.unwrap();
             for i in 0..500 {
-                b.publish(&sub.subject(), i.to_string()).await.unwrap();
+                b.publish(sub.subject(), i.to_string()).await.unwrap();
             }
             b.flush().await.unwrap();
             sub.drain().await.unwrap();
@@ -33,7 +33,7 @@ rules! {
         sub.drain().await.unwrap();
         assert!(t.held(&nc).await.is_empty());
         assert_eq!(nc.statistics().subscriptions, 0);
-        nc.publish(&sub.subject(), "too late").await.unwrap();
+        nc.publish(sub.subject(), "too late").await.unwrap();
         settle(&[&nc]).await;
         assert_eq!(rest(&mut sub).await, (vec![], SubscriptionEnd::Drained));
     }
@@ -53,7 +53,7 @@ rules! {
         sub.drain().await.unwrap();
         assert_eq!((nc.state(), other.ended()), (ConnectionState::Connected, None));
         let mut new = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&new.subject(), "goes on").await.unwrap();
+        nc.publish(new.subject(), "goes on").await.unwrap();
         assert_eq!(texts(&mut new, 1).await, ["goes on"]);
         assert!(nc.request(unique(), "").await.unwrap_err().is_no_responders());
     }
@@ -76,7 +76,7 @@ rules! {
         for published in [1, 3, 5] {
             let mut sub = nc.subscribe(unique()).max(3).await.unwrap();
             for _ in 0..published {
-                nc.publish(&sub.subject(), "").await.unwrap();
+                nc.publish(sub.subject(), "").await.unwrap();
             }
             let _ = sub.drain().await;
             assert_eq!(rest(&mut sub).await.0.len(), published.min(3));
@@ -87,7 +87,7 @@ rules! {
     async fn a_subscription_drain_goes_on_when_it_is_no_longer_awaited(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "one").await.unwrap();
+        nc.publish(sub.subject(), "one").await.unwrap();
         {
             let mut draining = Box::pin(sub.drain());
             let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
@@ -119,8 +119,8 @@ rules! {
     async fn draining_a_connection_delivers_what_was_published_before(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "world").await.unwrap();
-        nc.publish(&sub.subject(), "again").await.unwrap();
+        nc.publish(sub.subject(), "world").await.unwrap();
+        nc.publish(sub.subject(), "again").await.unwrap();
         let reading = tokio::spawn(async move { rest(&mut sub).await });
         let report = nc.drain().await.unwrap();
         assert_eq!(reading.await.unwrap(), (vec!["world".into(), "again".into()], SubscriptionEnd::Drained));
@@ -135,7 +135,7 @@ rules! {
         let mut sub = b.subscribe(unique()).await.unwrap();
         b.flush().await.unwrap();
         for i in 0..10_000 {
-            a.publish(&sub.subject(), i.to_string()).await.unwrap();
+            a.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         let report = a.drain().await.unwrap();
         assert!(report.flushed);
@@ -153,7 +153,7 @@ rules! {
         a.flush().await.unwrap();
         for i in 0..1000 {
             for sub in &subs {
-                b.publish(&sub.subject(), i.to_string()).await.unwrap();
+                b.publish(sub.subject(), i.to_string()).await.unwrap();
             }
         }
         b.flush().await.unwrap();
@@ -213,7 +213,7 @@ rules! {
     async fn a_draining_connection_takes_no_new_subscriptions_and_requests(t: Target) {
         let nc = t.client().await;
         let mut sub = silence(&nc).await;
-        nc.publish(&sub.subject(), "hold").reply("r").await.unwrap();
+        nc.publish(sub.subject(), "hold").reply("r").await.unwrap();
         let held = next(&mut sub).await;
         let subject = sub.subject().into_owned();
         nc.publish(&subject, "queued").await.unwrap();
@@ -267,7 +267,7 @@ rules! {
     async fn closing_ends_a_drain(t: Target) {
         let nc = t.client().await;
         let mut sub = silence(&nc).await;
-        nc.publish(&sub.subject(), "").await.unwrap();
+        nc.publish(sub.subject(), "").await.unwrap();
         next(&mut sub).await;
         let draining = tokio::spawn({
             let nc = nc.clone();
@@ -283,7 +283,7 @@ rules! {
         let nc = t.connect().drain_timeout(Duration::from_millis(100)).await.unwrap();
         let sub = silence(&nc).await;
         for _ in 0..10 {
-            nc.publish(&sub.subject(), "unread").await.unwrap();
+            nc.publish(sub.subject(), "unread").await.unwrap();
         }
         settle(&[&nc]).await;
         let report = nc.drain().await.unwrap();
@@ -295,7 +295,7 @@ rules! {
     async fn a_drain_is_not_held_up_by_a_subscription_that_nobody_reads(t: Target) {
         let nc = t.client().await;
         let sub = silence(&nc).await;
-        nc.publish(&sub.subject(), "unread").await.unwrap();
+        nc.publish(sub.subject(), "unread").await.unwrap();
         settle(&[&nc]).await;
         let report = tokio::time::timeout(SOON, nc.drain()).await.unwrap().unwrap();
         assert_eq!(report.undelivered, 1);
@@ -329,7 +329,7 @@ rules! {
     async fn draining_a_subscription_without_a_server_ends_at_once(mut t: Target) {
         let nc = t.connect().max_reconnects(None).await.unwrap();
         let mut sub = silence(&nc).await;
-        nc.publish(&sub.subject(), "arrived").await.unwrap();
+        nc.publish(sub.subject(), "arrived").await.unwrap();
         settle(&[&nc]).await;
         t.stop().await;
         until("the loss", || nc.state() == ConnectionState::Connecting).await;

@@ -14,7 +14,7 @@ rules! {
         b.flush().await.unwrap();
         for round in 1..=20 {
             for _ in 0..50 {
-                a.publish(&sub.subject(), "x").await.unwrap();
+                a.publish(sub.subject(), "x").await.unwrap();
             }
             a.flush().await.unwrap();
             // Its answer to the subscriber comes behind the messages.
@@ -53,7 +53,7 @@ rules! {
             let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
             let _ = cancelled.as_mut().poll(&mut cx);
             drop(cancelled);
-            a.publish(&sub.subject(), "").await.unwrap();
+            a.publish(sub.subject(), "").await.unwrap();
             a.flush().await.unwrap();
             b.flush().await.unwrap();
             assert_eq!(sub.stats().received, round);

@@ -10,7 +10,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let id = nuncio::nuid();
-        nc.publish(&sub.subject(), "p").header("id", &id).header("unix_time", "1700000000").await.unwrap();
+        nc.publish(sub.subject(), "p").header("id", &id).header("unix_time", "1700000000").await.unwrap();
         let message = next(&mut sub).await;
         assert!(message.has_headers());
         let headers = message.headers().unwrap();
@@ -21,8 +21,8 @@ rules! {
     async fn a_message_without_headers_has_none(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "").await.unwrap();
-        nc.publish(&sub.subject(), "").headers(HeaderMap::new()).await.unwrap();
+        nc.publish(sub.subject(), "").await.unwrap();
+        nc.publish(sub.subject(), "").headers(HeaderMap::new()).await.unwrap();
         for _ in 0..2 {
             let message = next(&mut sub).await;
             assert!(!message.has_headers() && message.raw_headers().is_none());
@@ -35,7 +35,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let sent = [("Zebra", "1"), ("aPPle", "2"), ("ZEBRA", "3"), ("a", "4"), ("X-B3-TraceId", "5")];
-        nc.publish(&sub.subject(), "").headers(HeaderMap::try_from_iter(sent).unwrap()).await.unwrap();
+        nc.publish(sub.subject(), "").headers(HeaderMap::try_from_iter(sent).unwrap()).await.unwrap();
         let message = next(&mut sub).await;
         assert_eq!(message.headers().unwrap().iter().collect::<Vec<_>>(), sent);
         assert_eq!(
@@ -47,7 +47,7 @@ rules! {
     async fn names_are_found_exactly_or_in_any_case(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "").header("Content-type", "a").header("content-TYPE", "b").header("Content-Type", "c").await.unwrap();
+        nc.publish(sub.subject(), "").header("Content-type", "a").header("content-TYPE", "b").header("Content-Type", "c").await.unwrap();
         let message = next(&mut sub).await;
         let headers = message.headers().unwrap();
         assert_eq!(headers.get("content-TYPE"), Some("b"), "the exact name first");
@@ -62,7 +62,7 @@ rules! {
     async fn a_name_may_have_several_values(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "").header("k", "1").header("other", "x").header("k", "2").header("k", "3").await.unwrap();
+        nc.publish(sub.subject(), "").header("k", "1").header("other", "x").header("k", "2").header("k", "3").await.unwrap();
         let message = next(&mut sub).await;
         let headers = message.headers().unwrap();
         assert_eq!(headers.get_all("k").collect::<Vec<_>>(), ["1", "2", "3"]);
@@ -80,7 +80,7 @@ rules! {
         map.insert("a", "only").unwrap();
         assert!(map.remove("b") && !map.remove("b"));
         map.append("c", "4").unwrap();
-        nc.publish(&sub.subject(), "").headers(map.clone()).await.unwrap();
+        nc.publish(sub.subject(), "").headers(map.clone()).await.unwrap();
         let message = next(&mut sub).await;
         assert_eq!(message.headers().unwrap().iter().collect::<Vec<_>>(), [("a", "only"), ("c", "4")]);
         assert_eq!(message.headers().unwrap().to_map(), map);
@@ -90,7 +90,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let name: String = (33..=126u8).filter(|c| *c != b':').map(char::from).collect();
-        nc.publish(&sub.subject(), "").header(&name, "v").await.unwrap();
+        nc.publish(sub.subject(), "").header(&name, "v").await.unwrap();
         assert_eq!(next(&mut sub).await.headers().unwrap().get_exact(&name), Some("v"));
     }
 
@@ -99,7 +99,7 @@ rules! {
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let values = ["a:b::c", "", "ünï 🦀", "a  b", "\t\u{1}"];
         for value in values {
-            nc.publish(&sub.subject(), "").header("k", value).await.unwrap();
+            nc.publish(sub.subject(), "").header("k", value).await.unwrap();
         }
         for value in values {
             let message = next(&mut sub).await;
@@ -112,8 +112,8 @@ rules! {
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let mut map = HeaderMap::with_status(404, "No Messages").unwrap();
         map.append("k", "v").unwrap();
-        nc.publish(&sub.subject(), "").headers(map).await.unwrap();
-        nc.publish(&sub.subject(), "").headers(HeaderMap::with_status(100, "").unwrap()).await.unwrap();
+        nc.publish(sub.subject(), "").headers(map).await.unwrap();
+        nc.publish(sub.subject(), "").headers(HeaderMap::with_status(100, "").unwrap()).await.unwrap();
         let message = next(&mut sub).await;
         let status = message.status().unwrap();
         assert_eq!((status.code(), status.description), (Some(404), &b"No Messages"[..]));
@@ -124,9 +124,9 @@ rules! {
     async fn a_message_with_headers_counts_as_one(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).max(2).await.unwrap();
-        nc.publish(&sub.subject(), "a").header("k", "v").await.unwrap();
-        nc.publish(&sub.subject(), "b").await.unwrap();
-        nc.publish(&sub.subject(), "c").header("k", "v").await.unwrap();
+        nc.publish(sub.subject(), "a").header("k", "v").await.unwrap();
+        nc.publish(sub.subject(), "b").await.unwrap();
+        nc.publish(sub.subject(), "c").header("k", "v").await.unwrap();
         assert_eq!(rest(&mut sub).await.0, ["a", "b"]);
     }
 
@@ -134,7 +134,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let map = HeaderMap::try_from_iter((0..5_000).map(|i| (format!("key-{i}"), format!("value-{i}")))).unwrap();
-        nc.publish(&sub.subject(), "x").headers(map.clone()).await.unwrap();
+        nc.publish(sub.subject(), "x").headers(map.clone()).await.unwrap();
         assert_eq!(next(&mut sub).await.headers().unwrap().to_map(), map);
     }
 

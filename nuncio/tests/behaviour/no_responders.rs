@@ -24,7 +24,7 @@ rules! {
     async fn interest_without_a_reply_is_a_timeout_instead(t: Target) {
         let nc = t.client().await;
         let sub = silence(&nc).await;
-        let error = nc.request(&sub.subject(), "").timeout(Duration::from_millis(30)).await.unwrap_err();
+        let error = nc.request(sub.subject(), "").timeout(Duration::from_millis(30)).await.unwrap_err();
         assert!(error.is_timeout() && !error.is_no_responders());
     }
 

@@ -63,16 +63,16 @@ rules! {
     async fn with_echo_ones_own_messages_come_back(t: Target) {
         let nc = t.connect().echo(true).await.unwrap();
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "mine").await.unwrap();
+        nc.publish(sub.subject(), "mine").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["mine"]);
     }
 
     async fn without_echo_only_those_of_others_come(t: Target) {
         let (nc, other) = (t.connect().echo(false).await.unwrap(), t.client().await);
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "mine").await.unwrap();
+        nc.publish(sub.subject(), "mine").await.unwrap();
         nc.flush().await.unwrap();
-        other.publish(&sub.subject(), "other's").await.unwrap();
+        other.publish(sub.subject(), "other's").await.unwrap();
         settle(&[&other, &nc]).await;
         assert_eq!(present(&mut sub), ["other's"]);
     }
@@ -127,8 +127,8 @@ rules! {
             let mut sub = nc.subscribe(unique()).await.unwrap();
             for size in [0, 1, 2, 10, 300] {
                 let payload = vec![b'\n'; size];
-                nc.publish(&sub.subject(), &payload).reply("r").await.unwrap();
-                nc.publish(&sub.subject(), &payload).header("k", "v").await.unwrap();
+                nc.publish(sub.subject(), &payload).reply("r").await.unwrap();
+                nc.publish(sub.subject(), &payload).header("k", "v").await.unwrap();
                 assert_eq!(next(&mut sub).await.payload(), payload);
                 let message = next(&mut sub).await;
                 assert_eq!((message.payload(), message.header("k")), (&payload[..], Some("v")));

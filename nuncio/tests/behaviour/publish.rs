@@ -32,17 +32,17 @@ rules! {
         let (a, b) = t.clients().await;
         let mut sub = b.subscribe(unique()).await.unwrap();
         b.flush().await.unwrap();
-        a.publish(&sub.subject(), "world").await.unwrap();
-        a.publish(&sub.subject(), "again").await.unwrap();
+        a.publish(sub.subject(), "world").await.unwrap();
+        a.publish(sub.subject(), "again").await.unwrap();
         assert_eq!(texts(&mut sub, 2).await, ["world", "again"]);
     }
 
     async fn an_empty_payload_is_a_message(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "").await.unwrap();
-        nc.publish(&sub.subject(), ()).await.unwrap();
-        nc.publish(&sub.subject(), "").header("k", "v").await.unwrap();
+        nc.publish(sub.subject(), "").await.unwrap();
+        nc.publish(sub.subject(), ()).await.unwrap();
+        nc.publish(sub.subject(), "").header("k", "v").await.unwrap();
         for _ in 0..3 {
             assert!(next(&mut sub).await.payload().is_empty());
         }
@@ -54,8 +54,8 @@ rules! {
         let all: Vec<u8> = (0..=255).collect();
         let nasty: [&[u8]; 5] = [&all, b"\0", b"\r\n", b"\xff\xfe", b"PING\r\nMSG a 1 3\r\n"];
         for payload in nasty {
-            nc.publish(&sub.subject(), payload).await.unwrap();
-            nc.publish(&sub.subject(), payload).header("k", "v").await.unwrap();
+            nc.publish(sub.subject(), payload).await.unwrap();
+            nc.publish(sub.subject(), payload).header("k", "v").await.unwrap();
         }
         for payload in nasty {
             assert_eq!(next(&mut sub).await.payload(), payload);
@@ -69,7 +69,8 @@ rules! {
         let subject = sub.subject().into_owned();
         nc.publish(&subject, "str").await.unwrap();
         nc.publish(&subject, String::from("string")).await.unwrap();
-        nc.publish(&subject, &String::from("string ref")).await.unwrap();
+        let owned = String::from("string ref");
+        nc.publish(&subject, &owned).await.unwrap();
         nc.publish(&subject, b"array").await.unwrap();
         nc.publish(&subject, &b"slice"[..]).await.unwrap();
         nc.publish(&subject, b"vec".to_vec()).await.unwrap();
@@ -84,8 +85,8 @@ rules! {
         let sizes = [1, 100, 4095, 4096, 4097, 65_535, 65_536, 131_072, 500_000, 1_048_576];
         let payload = |size: usize| -> Vec<u8> { (0..size).map(|i| (i * 31 % 251) as u8).collect() };
         for size in sizes {
-            nc.publish(&sub.subject(), payload(size)).await.unwrap();
-            nc.publish(&sub.subject(), &payload(size)).await.unwrap();
+            nc.publish(sub.subject(), payload(size)).await.unwrap();
+            nc.publish(sub.subject(), payload(size).as_slice()).await.unwrap();
         }
         for size in sizes {
             assert!(next(&mut sub).await.payload() == payload(size), "shared, {size}");
@@ -100,7 +101,7 @@ rules! {
         let payload = |i: usize| format!("{i}:{}", "x".repeat(i % 700));
         let mut kept = Vec::new();
         for i in 0..3_000 {
-            a.publish(&sub.subject(), payload(i)).header("i", &i.to_string()).await.unwrap();
+            a.publish(sub.subject(), payload(i)).header("i", &i.to_string()).await.unwrap();
             if i % 100 == 99 {
                 a.flush().await.unwrap();
                 while let Some(message) = sub.try_next() {
@@ -122,8 +123,8 @@ rules! {
     async fn the_reply_subject_is_passed_on(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "").reply("answer.here").await.unwrap();
-        nc.publish(&sub.subject(), "").await.unwrap();
+        nc.publish(sub.subject(), "").reply("answer.here").await.unwrap();
+        nc.publish(sub.subject(), "").await.unwrap();
         assert_eq!(next(&mut sub).await.reply().as_deref(), Some("answer.here"));
         assert_eq!(next(&mut sub).await.reply(), None);
     }
@@ -133,7 +134,7 @@ rules! {
         let mut sub = nc.subscribe(unique()).await.unwrap();
         let mut more = HeaderMap::new();
         more.append("c", "3").unwrap();
-        nc.publish(&sub.subject(), "p").header("a", "1").reply("r").headers(more).header("a", "2").await.unwrap();
+        nc.publish(sub.subject(), "p").header("a", "1").reply("r").headers(more).header("a", "2").await.unwrap();
         let message = next(&mut sub).await;
         let headers: Vec<_> = message.headers().unwrap().iter().collect();
         assert_eq!(headers, [("a", "1"), ("c", "3"), ("a", "2")]);
@@ -186,8 +187,8 @@ rules! {
     async fn publishing_needs_no_await(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.try_publish(&sub.subject(), "one").unwrap();
-        nc.publish(&sub.subject(), "two").header("k", "v").try_send().unwrap();
+        nc.try_publish(sub.subject(), "one").unwrap();
+        nc.publish(sub.subject(), "two").header("k", "v").try_send().unwrap();
         assert_eq!(texts(&mut sub, 2).await, ["one", "two"]);
     }
 
@@ -227,7 +228,7 @@ rules! {
     async fn responding_without_a_reply_subject_fails(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "").await.unwrap();
+        nc.publish(sub.subject(), "").await.unwrap();
         let message = next(&mut sub).await;
         let error = message.respond("?").await.unwrap_err();
         assert_eq!(error, PublishError::NoReply { subject: message.subject().into_owned() });

@@ -224,10 +224,10 @@ rules! {
         other.flush().await.unwrap();
         let mut events = nc.events();
         for i in 0..10 {
-            nc.publish(&sub.subject(), format!("a{i}")).await.unwrap();
+            nc.publish(sub.subject(), format!("a{i}")).await.unwrap();
             nc.flush().await.unwrap();
             nc.force_reconnect();
-            nc.publish(&sub.subject(), format!("b{i}")).await.unwrap();
+            nc.publish(sub.subject(), format!("b{i}")).await.unwrap();
             reconnected(&mut events).await;
             assert_eq!(texts(&mut sub, 2).await, [format!("a{i}"), format!("b{i}")]);
         }

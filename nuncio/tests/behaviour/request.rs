@@ -127,7 +127,7 @@ rules! {
     async fn the_connection_may_set_the_time_for_all_requests(t: Target) {
         let nc = t.connect().request_timeout(SHORT).await.unwrap();
         let sub = silence(&nc).await;
-        let error = nc.request(&sub.subject(), "").await.unwrap_err();
+        let error = nc.request(sub.subject(), "").await.unwrap_err();
         assert_eq!(error, RequestError::Timeout { subject: sub.subject().into_owned(), after: SHORT });
     }
 
@@ -135,7 +135,7 @@ rules! {
         let nc = t.client().await;
         let sub = silence(&nc).await;
         let begin = Instant::now();
-        let error = nc.request(&sub.subject(), "").await.unwrap_err();
+        let error = nc.request(sub.subject(), "").await.unwrap_err();
         let second = Duration::from_secs(1);
         assert_eq!(error, RequestError::Timeout { subject: sub.subject().into_owned(), after: second });
         assert!(begin.elapsed() >= second);
@@ -266,8 +266,8 @@ rules! {
     async fn nothing_is_asked_before_the_first_poll(t: Target) {
         let nc = t.client().await;
         let sub = silence(&nc).await;
-        drop(nc.request(&sub.subject(), ""));
-        drop(nc.request(&sub.subject(), "").many());
+        drop(nc.request(sub.subject(), ""));
+        drop(nc.request(sub.subject(), "").many());
         settle(&[&nc]).await;
         assert_eq!((sub.stats().received, nc.statistics().requests), (0, 0));
     }

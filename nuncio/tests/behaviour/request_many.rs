@@ -126,7 +126,7 @@ rules! {
     async fn no_reply_in_time_is_no_error(t: Target) {
         let nc = t.client().await;
         let sub = silence(&nc).await;
-        let replies = nc.request(&sub.subject(), "").many().timeout(Duration::from_millis(30)).await.unwrap();
+        let replies = nc.request(sub.subject(), "").many().timeout(Duration::from_millis(30)).await.unwrap();
         assert_eq!(all(replies).await, (vec![], None));
     }
 
@@ -151,7 +151,7 @@ rules! {
     async fn dropping_the_replies_ends_the_waiting(t: Target) {
         let nc = t.client().await;
         let sub = silence(&nc).await;
-        let replies = nc.request(&sub.subject(), "").many().timeout(SOON).await.unwrap();
+        let replies = nc.request(sub.subject(), "").many().timeout(SOON).await.unwrap();
         assert_eq!(nc.statistics().requests, 1);
         drop(replies);
         assert_eq!(nc.statistics().requests, 0);
@@ -177,7 +177,7 @@ rules! {
     async fn closing_ends_replies_with_an_error(t: Target) {
         let nc = t.client().await;
         let sub = silence(&nc).await;
-        let replies = nc.request(&sub.subject(), "").many().timeout(SOON).await.unwrap();
+        let replies = nc.request(sub.subject(), "").many().timeout(SOON).await.unwrap();
         nc.close().await;
         let (texts, error) = all(replies).await;
         assert!(texts.is_empty() && matches!(error, Some(RequestError::Closed(_))), "{error:?}");

@@ -28,7 +28,7 @@ rules! {
         let subject = front.subject().into_owned();
         let (reply, ()) = tokio::join!(nc.request(&subject, "hand on").timeout(SOON), async {
             let request = next(&mut front).await;
-            nc.publish(&back.subject(), request.payload()).reply(request.reply_bytes().unwrap()).await.unwrap();
+            nc.publish(back.subject(), request.payload()).reply(request.reply_bytes().unwrap()).await.unwrap();
             next(&mut back).await.respond("from the back").await.unwrap();
         });
         assert_eq!(text(&reply.unwrap()), "from the back");

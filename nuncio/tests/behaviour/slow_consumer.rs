@@ -17,7 +17,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).limits(10, usize::MAX).await.unwrap();
         for i in 0..30 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         settle(&[&nc]).await;
         let stats = sub.stats();
@@ -31,7 +31,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).limits(10, usize::MAX).on_full(OnFull::DropOldest).await.unwrap();
         for i in 0..30 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         settle(&[&nc]).await;
         assert_eq!((sub.stats().pending, sub.stats().dropped), (10, 20));
@@ -57,7 +57,7 @@ rules! {
         let mut sub = nc.subscribe(unique()).limits(10, usize::MAX).await.unwrap();
         for _ in 0..20 {
             for i in 0..10 {
-                nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+                nc.publish(sub.subject(), i.to_string()).await.unwrap();
             }
             settle(&[&nc]).await;
             assert_eq!(present(&mut sub).len(), 10);
@@ -70,14 +70,14 @@ rules! {
         let mut sub = nc.subscribe(unique()).limits(10, usize::MAX).await.unwrap();
         let publish = async |count| {
             for _ in 0..count {
-                nc.publish(&sub.subject(), "x").await.unwrap();
+                nc.publish(sub.subject(), "x").await.unwrap();
             }
             settle(&[&nc]).await;
         };
         publish(10).await;
         next(&mut sub).await;
         for _ in 0..10 {
-            nc.publish(&sub.subject(), "x").await.unwrap();
+            nc.publish(sub.subject(), "x").await.unwrap();
         }
         settle(&[&nc]).await;
         assert_eq!((sub.stats().pending, sub.stats().dropped), (10, 9));
@@ -90,7 +90,7 @@ rules! {
         for episode in 1..=3u64 {
             for _ in 0..4 {
                 for _ in 0..10 {
-                    nc.publish(&sub.subject(), "").await.unwrap();
+                    nc.publish(sub.subject(), "").await.unwrap();
                 }
                 settle(&[&nc]).await;
             }
@@ -111,8 +111,8 @@ rules! {
         let slow = nc.subscribe(unique()).limits(1, usize::MAX).await.unwrap();
         let mut fast = nc.subscribe(unique()).await.unwrap();
         for i in 0..500 {
-            nc.publish(&slow.subject(), "").await.unwrap();
-            nc.publish(&fast.subject(), i.to_string()).await.unwrap();
+            nc.publish(slow.subject(), "").await.unwrap();
+            nc.publish(fast.subject(), i.to_string()).await.unwrap();
         }
         assert_eq!(texts(&mut fast, 500).await.len(), 500);
         assert_eq!((slow.stats().dropped + slow.stats().pending as u64, fast.stats().dropped), (500, 0));
@@ -122,7 +122,7 @@ rules! {
         let nc = t.connect().subscription_limits(1, 1).await.unwrap();
         let sub = nc.subscribe(unique()).await.unwrap();
         for _ in 0..100 {
-            nc.publish(&sub.subject(), "").await.unwrap();
+            nc.publish(sub.subject(), "").await.unwrap();
         }
         settle(&[&nc]).await;
         assert_eq!(sub.stats().dropped, 100);
@@ -133,7 +133,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).limits(2, usize::MAX).max(5).await.unwrap();
         for i in 0..10 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         settle(&[&nc]).await;
         assert_eq!(rest(&mut sub).await, (vec!["0".into(), "1".into()], nuncio::SubscriptionEnd::Max));
@@ -144,7 +144,7 @@ rules! {
         let nc = t.connect().subscription_limits(3, usize::MAX).on_full(OnFull::DropOldest).await.unwrap();
         let mut sub = nc.subscribe(unique()).await.unwrap();
         for i in 0..5 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         settle(&[&nc]).await;
         assert_eq!(present(&mut sub), ["2", "3", "4"]);
@@ -155,7 +155,7 @@ rules! {
         let mut sub = nc.subscribe(unique()).limits(7, usize::MAX).await.unwrap();
         for round in 0..20 {
             for _ in 0..round {
-                nc.publish(&sub.subject(), "").await.unwrap();
+                nc.publish(sub.subject(), "").await.unwrap();
             }
             settle(&[&nc]).await;
             for _ in 0..round / 3 {

@@ -10,7 +10,7 @@ rules! {
         let mut sub = b.subscribe(unique()).await.unwrap();
         b.flush().await.unwrap();
         for _ in 0..100 {
-            a.publish(&sub.subject(), "0123456789").await.unwrap();
+            a.publish(sub.subject(), "0123456789").await.unwrap();
         }
         settle(&[&a, &b]).await;
         let (out, inn) = (a.statistics(), b.statistics());
@@ -38,7 +38,7 @@ rules! {
         let sub = b.subscribe(unique()).await.unwrap();
         settle(&[&a, &b]).await;
         let (out, inn) = (a.statistics(), b.statistics());
-        a.publish(&sub.subject(), "0123456789").await.unwrap();
+        a.publish(sub.subject(), "0123456789").await.unwrap();
         settle(&[&a, &b]).await;
         let publish = format!("PUB {} 10\r\n0123456789\r\n", sub.subject()).len() as u64;
         let pings = 2 * b"PING\r\n".len() as u64;

@@ -54,7 +54,7 @@ rules! {
         let (a, b) = t.clients().await;
         let (mut mine, mut other) = (a.subscribe(unique()).await.unwrap(), b.subscribe(unique()).await.unwrap());
         settle(&[&a, &b]).await;
-        a.publish(&mine.subject(), "mine").await.unwrap();
+        a.publish(mine.subject(), "mine").await.unwrap();
         settle(&[&a, &b]).await;
         assert_eq!(present(&mut mine), ["mine"]);
         assert!(present(&mut other).is_empty());
@@ -64,7 +64,7 @@ rules! {
         let nc = t.client().await;
         for _ in 0..200 {
             let mut sub = nc.subscribe(unique()).await.unwrap();
-            nc.publish(&sub.subject(), "next").await.unwrap();
+            nc.publish(sub.subject(), "next").await.unwrap();
             assert_eq!(texts(&mut sub, 1).await, ["next"]);
         }
     }
@@ -74,7 +74,7 @@ rules! {
         for _ in 0..50 {
             let mut sub = a.subscribe(unique()).await.unwrap();
             a.flush().await.unwrap();
-            b.publish(&sub.subject(), "other").await.unwrap();
+            b.publish(sub.subject(), "other").await.unwrap();
             assert_eq!(texts(&mut sub, 1).await, ["other"]);
         }
     }
@@ -105,7 +105,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         for i in 0..100 {
-            nc.publish(&sub.subject(), format!("{i:03}")).await.unwrap();
+            nc.publish(sub.subject(), format!("{i:03}")).await.unwrap();
         }
         settle(&[&nc]).await;
         let each = sub.subject().len() + 3;
@@ -119,7 +119,7 @@ rules! {
     async fn header_bytes_count_once_as_pending(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "x").header("k", "v").await.unwrap();
+        nc.publish(sub.subject(), "x").header("k", "v").await.unwrap();
         settle(&[&nc]).await;
         assert_eq!(sub.stats().pending_bytes, sub.subject().len() + "NATS/1.0\r\nk: v\r\n\r\n".len() + 1);
         next(&mut sub).await;
@@ -130,7 +130,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         for _ in 0..3 {
-            nc.publish(&sub.subject(), "").await.unwrap();
+            nc.publish(sub.subject(), "").await.unwrap();
         }
         settle(&[&nc]).await;
         for i in 1..=3 {
@@ -145,7 +145,7 @@ rules! {
         let mut sub = nc.subscribe(unique()).await.unwrap();
         assert!(sub.next_timeout(Duration::from_millis(20)).await.is_none());
         assert_eq!(sub.ended(), None, "the subscription lives on");
-        nc.publish(&sub.subject(), "late").await.unwrap();
+        nc.publish(sub.subject(), "late").await.unwrap();
         assert_eq!(text(&sub.next_timeout(SOON).await.unwrap()), "late");
     }
 
@@ -176,8 +176,8 @@ rules! {
         use futures_core::Stream;
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).max(2).await.unwrap();
-        nc.publish(&sub.subject(), "a").await.unwrap();
-        nc.publish(&sub.subject(), "b").await.unwrap();
+        nc.publish(sub.subject(), "a").await.unwrap();
+        nc.publish(sub.subject(), "b").await.unwrap();
         let mut all = Vec::new();
         while let Some(message) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut sub).poll_next(cx)).await {
             all.push(text(&message));
@@ -198,13 +198,13 @@ rules! {
         let after = Duration::from_millis(400);
         let begin = std::time::Instant::now();
         let mut sub = nc.subscribe(unique()).first_message_timeout(after).await.unwrap();
-        nc.publish(&sub.subject(), "in time").await.unwrap();
+        nc.publish(sub.subject(), "in time").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["in time"]);
         // Past the deadline, by another subscription's.
         let mut other = nc.subscribe(unique()).first_message_timeout(after).await.unwrap();
         rest(&mut other).await;
         assert!(begin.elapsed() >= after);
-        nc.publish(&sub.subject(), "much later").await.unwrap();
+        nc.publish(sub.subject(), "much later").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["much later"]);
     }
 
@@ -221,7 +221,7 @@ rules! {
         let mut sub = nc.subscribe(unique()).await.unwrap();
         nc.flush().await.unwrap();
         drop(nc);
-        other.publish(&sub.subject(), "still here").reply("r").await.unwrap();
+        other.publish(sub.subject(), "still here").reply("r").await.unwrap();
         let message = next(&mut sub).await;
         message.respond("me too").await.unwrap();
         drop(sub);
@@ -235,7 +235,7 @@ rules! {
         other.flush().await.unwrap();
         let mut events = nc.events();
         for i in 0..100 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         drop(nc);
         assert_eq!(texts(&mut sub, 100).await.len(), 100);
@@ -252,7 +252,7 @@ rules! {
         let nc = t.client().await;
         let mut inbox = nc.subscribe(nc.new_inbox()).await.unwrap();
         let mut sub = nc.subscribe(unique()).max(1).await.unwrap();
-        nc.publish(&sub.subject(), "").reply(&*inbox.subject()).await.unwrap();
+        nc.publish(sub.subject(), "").reply(&*inbox.subject()).await.unwrap();
         let message = next(&mut sub).await;
         assert_eq!(rest(&mut sub).await.1, SubscriptionEnd::Max);
         drop(sub);

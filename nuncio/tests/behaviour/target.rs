@@ -250,6 +250,7 @@ impl Setup {
     }
 }
 
+#[allow(clippy::large_enum_variant)]
 enum Kind {
     Embedded(Server),
     Shared(Arc<NatsServer>),

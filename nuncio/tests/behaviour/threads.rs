@@ -87,8 +87,8 @@ rules! {
         let received = bare(move || {
             block_on(async {
                 let mut sub = nc.subscribe(unique()).await.unwrap();
-                nc.publish(&sub.subject(), "next").header("k", "v").await.unwrap();
-                nc.publish(&sub.subject(), "next_timeout").await.unwrap();
+                nc.publish(sub.subject(), "next").header("k", "v").await.unwrap();
+                nc.publish(sub.subject(), "next_timeout").await.unwrap();
                 let first = text(&sub.next().await.unwrap());
                 let second = text(&sub.next_timeout(SOON).await.unwrap());
                 assert!(sub.next_timeout(Duration::from_millis(5)).await.is_none());
@@ -122,7 +122,7 @@ rules! {
             block_on(async {
                 assert_eq!(text(&nc.request(&service, "one").timeout(SOON).await.unwrap()), "one");
                 let after = Duration::from_millis(10);
-                let error = nc.request(&silent.subject(), "").timeout(after).await.unwrap_err();
+                let error = nc.request(silent.subject(), "").timeout(after).await.unwrap_err();
                 assert!(error.is_timeout());
                 assert!(nc.request(unique(), "").await.unwrap_err().is_no_responders());
             });
@@ -140,7 +140,7 @@ rules! {
                 let mut replies = nc.request(&service, "a").many().timeout(SOON).stall(stall).await.unwrap();
                 assert_eq!(text(&replies.next().await.unwrap().unwrap()), "a");
                 assert!(replies.next().await.is_none(), "the stall ends it");
-                let mut replies = nc.request(&silent.subject(), "").many().timeout(stall).await.unwrap();
+                let mut replies = nc.request(silent.subject(), "").many().timeout(stall).await.unwrap();
                 assert!(replies.next().await.is_none(), "the time ends it");
             });
         })
@@ -222,7 +222,7 @@ rules! {
                         for i in 0..50 {
                             let id = format!("{thread} {i}");
                             assert_eq!(text(&nc.request(&service, &id).timeout(SOON).await.unwrap()), id);
-                            nc.publish(&sub.subject(), &id).await.unwrap();
+                            nc.publish(sub.subject(), &id).await.unwrap();
                             assert_eq!(text(&sub.next().await.unwrap()), id);
                         }
                     });
@@ -236,11 +236,11 @@ rules! {
     }
 
     async fn everything_can_be_dropped_on_a_bare_thread(t: Target) {
-        drop_all(&t, |value| drop(value)).await;
+        drop_all(&t, drop).await;
     }
 
     async fn everything_can_be_dropped_while_unwinding(t: Target) {
-        drop_all(&t, |value| drop_while_unwinding(value)).await;
+        drop_all(&t, drop_while_unwinding).await;
     }
 
     async fn everything_can_be_dropped_after_its_runtime(t: Target) {

@@ -20,7 +20,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         for _ in 0..10 {
-            nc.publish(&sub.subject(), "queued").await.unwrap();
+            nc.publish(sub.subject(), "queued").await.unwrap();
         }
         settle(&[&nc]).await;
         next(&mut sub).await;
@@ -34,7 +34,7 @@ rules! {
         let mut sub = a.subscribe(unique()).await.unwrap();
         a.flush().await.unwrap();
         for _ in 0..1000 {
-            b.publish(&sub.subject(), "on its way").await.unwrap();
+            b.publish(sub.subject(), "on its way").await.unwrap();
         }
         next(&mut sub).await;
         sub.unsubscribe();
@@ -66,7 +66,7 @@ rules! {
         let mut sub = a.subscribe(unique()).max(3).await.unwrap();
         a.flush().await.unwrap();
         for i in 0..10 {
-            b.publish(&sub.subject(), i.to_string()).await.unwrap();
+            b.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         assert_eq!(rest(&mut sub).await, (vec!["0".into(), "1".into(), "2".into()], SubscriptionEnd::Max));
         t.until_held(&a, 0).await;
@@ -76,11 +76,11 @@ rules! {
     async fn a_limit_can_be_set_later(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "1").await.unwrap();
+        nc.publish(sub.subject(), "1").await.unwrap();
         next(&mut sub).await;
         sub.unsubscribe_after(3);
         for i in 2..10 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         assert_eq!(rest(&mut sub).await, (vec!["2".into(), "3".into()], SubscriptionEnd::Max), "past ones count");
         t.until_held(&nc, 0).await;
@@ -89,12 +89,12 @@ rules! {
     async fn a_limit_can_be_raised(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).max(2).await.unwrap();
-        nc.publish(&sub.subject(), "1").await.unwrap();
+        nc.publish(sub.subject(), "1").await.unwrap();
         next(&mut sub).await;
         sub.unsubscribe_after(4);
         nc.flush().await.unwrap();
         for i in 2..10 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         assert_eq!(rest(&mut sub).await.0, ["2", "3", "4"]);
     }
@@ -103,7 +103,7 @@ rules! {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
         for i in 0..5 {
-            nc.publish(&sub.subject(), i.to_string()).await.unwrap();
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
         }
         settle(&[&nc]).await;
         sub.unsubscribe_after(2);
@@ -178,7 +178,7 @@ rules! {
     async fn a_subscription_ends_with_its_connection(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
-        nc.publish(&sub.subject(), "before").await.unwrap();
+        nc.publish(sub.subject(), "before").await.unwrap();
         settle(&[&nc]).await;
         nc.close().await;
         assert_eq!(rest(&mut sub).await, (vec!["before".into()], SubscriptionEnd::Closed(CloseReason::Closed)));

@@ -9,6 +9,7 @@
 )]
 
 mod cuts;
+mod down;
 mod evil;
 mod hostile;
 mod partial;

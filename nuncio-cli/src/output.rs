@@ -1,0 +1,204 @@
+//! Stdout: for people, or one JSON object a line.
+
+use std::borrow::Cow;
+use std::io::{self, BufWriter, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use nuncio::Message;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// Something to print: as JSON by its [`Serialize`], and for people.
+pub(crate) trait Show: Serialize {
+    /// Writes it for people, with the end of the line.
+    fn show(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// Where results go. Nothing is written before [`Output::flush`], or before there is much to write.
+pub(crate) struct Output {
+    json: bool,
+    out: BufWriter<Box<dyn Write>>,
+}
+
+impl Output {
+    pub(crate) fn stdout(json: bool) -> Self {
+        Self::new(json, Box::new(io::stdout().lock()))
+    }
+
+    fn new(json: bool, out: Box<dyn Write>) -> Self {
+        Self { json, out: BufWriter::new(out) }
+    }
+
+    pub(crate) fn show(&mut self, value: &impl Show) -> io::Result<()> {
+        if self.json {
+            serde_json::to_writer(&mut self.out, value)?;
+            self.out.write_all(b"\n")
+        } else {
+            value.show(&mut self.out)
+        }
+    }
+
+    /// Writes these bytes as they are, and an end of line.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.write_all(b"\n")
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Bytes as text where they are UTF-8, else as base64.
+pub(crate) struct Content<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Content<'a> {
+    pub(crate) fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.0).ok()
+    }
+
+    /// Adds `name` with the text, or `name_base64`.
+    pub(crate) fn entry<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
+        match self.text() {
+            Some(text) => map.serialize_entry(name, text),
+            None => map.serialize_entry(&format!("{name}_base64"), &STANDARD.encode(self.0)),
+        }
+    }
+
+    /// Writes it for people: control characters of a stranger must not reach the terminal.
+    pub(crate) fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.text() {
+            Some(text) => out.write_all(printable(text).as_bytes()),
+            None => write!(out, "({} bytes that are not text)", self.0.len()),
+        }
+    }
+}
+
+/// Text with its control characters escaped, line ends and tabs apart.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    if text.chars().all(harmless) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if harmless(c) { out.push(c) } else { out.extend(c.escape_default()) }
+    }
+    out.into()
+}
+
+/// A received message.
+///
+/// As JSON: `subject`, `reply` (null without one), `headers` (an object of arrays), `size` (of the payload) and
+/// `payload` or `payload_base64`; `status` and `description` where there is a status line, `headers_error` where
+/// the headers are malformed.
+pub(crate) struct MessageLine<'a> {
+    pub(crate) message: &'a Message,
+    /// The number to show, where messages are numbered.
+    pub(crate) number: Option<u64>,
+    pub(crate) with_payload: bool,
+}
+
+impl MessageLine<'_> {
+    /// The entries, for objects that have more of them.
+    pub(crate) fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let message = self.message;
+        map.serialize_entry("subject", &message.subject())?;
+        map.serialize_entry("reply", &message.reply())?;
+        map.serialize_entry("headers", &Headers(message))?;
+        if let Err(error) = message.headers() {
+            map.serialize_entry("headers_error", &error.to_string())?;
+        }
+        if let Some(status) = message.status() {
+            map.serialize_entry("status", &status.code())?;
+            map.serialize_entry("description", &String::from_utf8_lossy(status.description))?;
+        }
+        map.serialize_entry("size", &message.payload().len())?;
+        if self.with_payload {
+            Content(message.payload()).entry(map, "payload")?;
+        }
+        Ok(())
+    }
+
+    fn show_headers(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(status) = self.message.status() {
+            let (code, text) =
+                (String::from_utf8_lossy(status.code_text), String::from_utf8_lossy(status.description));
+            writeln!(out, "status {} {}", printable(&code), printable(&text))?;
+        }
+        match self.message.headers() {
+            Ok(headers) => {
+                for (name, value) in headers.iter() {
+                    writeln!(out, "{name}: {}", printable(value))?;
+                }
+                Ok(())
+            }
+            Err(error) => writeln!(out, "(malformed headers: {})", printable(&error.to_string())),
+        }
+    }
+}
+
+impl Serialize for MessageLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.entries(&mut map)?;
+        map.end()
+    }
+}
+
+impl Show for MessageLine<'_> {
+    /// The subject where messages are numbered, the headers, and the payload after an empty line if there are any.
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        let message = self.message;
+        if let Some(number) = self.number {
+            write!(out, "#{number} {}", printable(&message.subject()))?;
+            match message.reply() {
+                Some(reply) => writeln!(out, ", reply to {}", printable(&reply))?,
+                None => writeln!(out)?,
+            }
+        }
+        self.show_headers(out)?;
+        if self.with_payload {
+            if message.has_headers() {
+                writeln!(out)?;
+            }
+            Content(message.payload()).show(out)?;
+            writeln!(out)?;
+        }
+        if self.number.is_some() { writeln!(out) } else { Ok(()) }
+    }
+}
+
+/// Headers as an object of arrays, names in the order of their first value.
+struct Headers<'a>(&'a Message);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (name, value) in self.0.headers().iter().flat_map(|headers| headers.iter()) {
+            match groups.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, values)) => values.push(value),
+                None => groups.push((name, vec![value])),
+            }
+        }
+        serializer.collect_map(groups)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_for_people() {
+        assert_eq!(printable("two\nlines\there"), "two\nlines\there");
+        assert_eq!(printable("\u{1b}[2J\r"), "\\u{1b}[2J\\r");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_counted_for_people() {
+        let mut out = Vec::new();
+        Content(b"\xff\x00").show(&mut out).unwrap();
+        assert_eq!(out, b"(2 bytes that are not text)");
+    }
+}

@@ -1,0 +1,117 @@
+//! What may be written on the command line.
+
+use std::time::Duration;
+
+use clap::{Args, Parser};
+
+use crate::command::Command;
+
+/// How the program ends, for `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+    0  done; also when stopped with Ctrl-C while waiting for messages, and when the reader of stdout went away
+    1  error: something was refused or failed
+    2  usage: an argument, a subject or a header that cannot work
+    3  timeout: no reply or no confirmation in time, or fewer messages than asked for
+    4  no responders: nobody subscribes to the subject of the request
+    5  connection failed: no server could be reached, it refused the credentials, or the connection was lost
+  130  stopped with Ctrl-C or SIGTERM before the work was done";
+
+/// Publish, subscribe, request and serve on NATS.
+///
+/// Every command works with stdin closed and stdout a pipe or a file, and never asks anything. Results go to stdout,
+/// as text or with --json as one JSON object a line; errors go to stderr as one line that begins with "nuncio:".
+#[derive(Debug, Parser)]
+#[command(name = "nuncio", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+#[command(next_help_heading = "Connection and output")]
+pub(crate) struct Global {
+    /// Server to connect to, or several with commas between: host, host:port or nats://host:port.
+    ///
+    /// A user and password, or a token, in a URL go before --user, --password and --token; put secrets in the
+    /// environment rather than on the command line, where other users of the machine can see them.
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "NATS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    pub(crate) server: String,
+    /// User to log in as; for `nuncio server`, the user that clients have to be.
+    #[arg(long, global = true, env = "NATS_USER", hide_env_values = true)]
+    pub(crate) user: Option<String>,
+    /// Password of the user.
+    #[arg(long, global = true, env = "NATS_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// Token to log in with; for `nuncio server`, the token that clients have to bring.
+    #[arg(long, global = true, env = "NATS_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Name of the connection, for the server's monitoring. Default: "nuncio" and the command.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How long each of these may take: connecting, a confirmation by the server, a reply. Such as 500ms, 2s, 1m.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Print one JSON object a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// End when the connection is lost, instead of connecting again for as long as it takes.
+    #[arg(long, global = true)]
+    pub(crate) no_reconnect: bool,
+}
+
+impl std::fmt::Debug for Global {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Global")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A time that is longer than nothing.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than nothing".into()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write it as 500ms, 2s or 1m")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_needs_a_unit_and_must_not_be_zero() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("5").is_err());
+        assert!(duration("0s").is_err());
+    }
+
+    #[test]
+    fn debug_shows_no_secrets() {
+        let cli =
+            Cli::try_parse_from(["nuncio", "rtt", "--password", "s3cr3t", "--token", "s3cr3t"]).unwrap();
+        assert!(!format!("{cli:?}").contains("s3cr3t"));
+    }
+}
