@@ -72,3 +72,8 @@ pub use stats::Statistics;
 pub use subscribe::Subscribe;
 pub use subscription::{Subscription, SubscriptionStats};
 pub use transport::{Connection, Connector, ConnectorFuture};
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

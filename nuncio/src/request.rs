@@ -207,7 +207,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // The reply is dropped outside of the lock.
+        // Replies that nobody took go with the slot.
         self.shared.waits().requests.close(self.token);
     }
 }
