@@ -139,6 +139,15 @@ pub(crate) struct Figures {
     pub(crate) pending_bytes: usize,
 }
 
+/// What was read in one burst with many messages for others is copied out of it where the consumer lags behind: else
+/// a full queue would keep many times the bytes that its limit counts.
+fn detach_small_share(batch: &mut VecDeque<Message>, bytes: usize) {
+    const SHARE: usize = 4;
+    if batch.front().is_some_and(|first| bytes.saturating_mul(SHARE) < first.pinned()) {
+        batch.iter_mut().for_each(Message::detach);
+    }
+}
+
 impl Queue {
     pub(crate) fn new(limits: Limits, on_full: OnFull) -> Self {
         Self {
@@ -158,6 +167,9 @@ impl Queue {
         if state.finished {
             batch.clear();
             return pushed;
+        }
+        if !state.messages.is_empty() {
+            detach_small_share(batch, bytes);
         }
         let (taken, taken_bytes) =
             (self.taken.load(Ordering::Relaxed), self.taken_bytes.load(Ordering::Relaxed));
