@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::string_slice, unreachable_pub)]
 
+mod cancel;
 mod cuts;
 mod down;
 mod evil;
@@ -10,4 +11,5 @@ mod partial;
 mod proxy;
 mod restart;
 mod session;
+mod slow;
 mod wire;
