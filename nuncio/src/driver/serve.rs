@@ -11,6 +11,9 @@ use crate::driver::shared::{Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
 use crate::stats::Counters;
 
+/// Small reads in one go: orders and the time get their turn even where the transport is always ready.
+const READS: usize = 64;
+
 /// Reads after which a server that cannot be written to any more has had its say.
 const LAST_READS: usize = 256;
 
@@ -34,7 +37,7 @@ impl Driver {
     }
 
     fn poll_serve(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Poll<Served> {
-        loop {
+        for turn in 1.. {
             let more_to_write = match self.poll_write(link, cx) {
                 Ok(more) => more,
                 Err(cause) => {
@@ -56,7 +59,7 @@ impl Driver {
                     if let Err(cause) = self.digest(link) {
                         return Poll::Ready(Served::Lost(cause));
                     }
-                    if full {
+                    if full || turn >= READS {
                         give_way(cx);
                         break;
                     }
