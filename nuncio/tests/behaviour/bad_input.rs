@@ -7,8 +7,7 @@ use nuncio::{Client, ConnectError, HeaderError, PublishError, RequestError, Subs
 use crate::support::*;
 use crate::target::{Setup, Target};
 
-const BAD_SUBJECTS: [&str; 10] =
-    ["", "a b", "a\tb", "a\rb", "a\nb", " a", ".a", "a.", "a..b", "a\r\nPING"];
+const BAD_SUBJECTS: [&str; 10] = ["", "a b", "a\tb", "a\rb", "a\nb", " a", ".a", "a.", "a..b", "a\r\nPING"];
 
 /// A client with a subscription to all of one subject's messages, the first of which is published already.
 async fn with_one_published(t: &Target) -> (Client, Subscription) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use nuncio::{CloseReason, ConnectionState, DrainError, PublishError, RequestError, SubscribeError, SubscriptionEnd};
+use nuncio::{
+    CloseReason, ConnectionState, DrainError, PublishError, RequestError, SubscribeError, SubscriptionEnd,
+};
 
 use crate::request::silence;
 use crate::support::*;

@@ -8,7 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::*;
 
-const INFO: &str = r#"INFO {"server_id":"F","version":"2.15.1","proto":1,"headers":true,"max_payload":1048576}"#;
+const INFO: &str =
+    r#"INFO {"server_id":"F","version":"2.15.1","proto":1,"headers":true,"max_payload":1048576}"#;
 
 struct Fake {
     listener: TcpListener,
@@ -29,11 +30,14 @@ impl Fake {
     }
 
     fn connect(&self) -> nuncio::Connect {
-        nuncio::connect(self.addr()).max_reconnects(None).backoff(Backoff::fixed(Duration::from_millis(5), Duration::ZERO))
+        nuncio::connect(self.addr())
+            .max_reconnects(None)
+            .backoff(Backoff::fixed(Duration::from_millis(5), Duration::ZERO))
     }
 
     async fn accept(&self) -> Peer {
-        let (io, _) = tokio::time::timeout(SOON, self.listener.accept()).await.expect("nobody connects").unwrap();
+        let (io, _) =
+            tokio::time::timeout(SOON, self.listener.accept()).await.expect("nobody connects").unwrap();
         io.set_nodelay(true).unwrap();
         Peer { io: BufReader::new(io) }
     }
@@ -139,7 +143,8 @@ async fn an_info_may_come_in_pieces() {
 #[tokio::test]
 async fn what_comes_in_one_read_with_the_first_pong_is_not_lost() {
     let fake = Fake::new().await;
-    let (nc, mut peer) = tokio::join!(fake.connect().retry_on_initial_connect(true).into_future(), fake.accept());
+    let (nc, mut peer) =
+        tokio::join!(fake.connect().retry_on_initial_connect(true).into_future(), fake.accept());
     let nc = nc.unwrap();
     let mut sub = nc.subscribe("s").await.unwrap();
     peer.send(format!("{INFO}\r\n")).await;
@@ -175,7 +180,10 @@ async fn what_does_not_speak_nats_is_named() {
             peer.closed().await;
         });
         let error = error.unwrap_err();
-        assert!(matches!(error, ConnectError::Protocol { .. } | ConnectError::Info { .. }), "{said:?}: {error:?}");
+        assert!(
+            matches!(error, ConnectError::Protocol { .. } | ConnectError::Info { .. }),
+            "{said:?}: {error:?}"
+        );
         assert!(error.to_string().contains(&fake.addr()), "{error}");
     }
 }
@@ -245,8 +253,14 @@ async fn the_connect_line_has_no_empty_credentials() {
     for key in ["user", "pass", "auth_token", "jwt", "nkey", "sig", "name"] {
         assert!(json.get(key).is_none(), "{json}");
     }
-    assert_eq!((&json["headers"], &json["no_responders"], &json["protocol"]), (&true.into(), &true.into(), &1.into()));
-    assert_eq!((&json["verbose"], &json["pedantic"], &json["echo"]), (&false.into(), &false.into(), &true.into()));
+    assert_eq!(
+        (&json["headers"], &json["no_responders"], &json["protocol"]),
+        (&true.into(), &true.into(), &1.into())
+    );
+    assert_eq!(
+        (&json["verbose"], &json["pedantic"], &json["echo"]),
+        (&false.into(), &false.into(), &true.into())
+    );
 }
 
 #[tokio::test]
@@ -301,7 +315,10 @@ async fn lines_are_read_as_tolerantly_as_the_server_reads() {
     let (nc, mut peer) = fake.pair().await;
     let mut sub = nc.subscribe("s").await.unwrap();
     let sid = sub.sid();
-    peer.send(format!("+OK\r\nmsg s {sid} 1\r\na\r\nMSG  s \t {sid}   r   1  \r\nb\r\nMsg\ts\t{sid}\t1\r\nc\r\nping\r\n")).await;
+    peer.send(format!(
+        "+OK\r\nmsg s {sid} 1\r\na\r\nMSG  s \t {sid}   r   1  \r\nb\r\nMsg\ts\t{sid}\t1\r\nc\r\nping\r\n"
+    ))
+    .await;
     assert_eq!(texts(&mut sub, 3).await, ["a", "b", "c"]);
     peer.until("PONG").await;
 }
@@ -339,7 +356,11 @@ async fn a_violation_with_an_id_ends_that_subscription_of_several_equal_ones() {
     let fake = Fake::new().await;
     let (nc, mut peer) = fake.pair().await;
     let (first, mut second) = (nc.subscribe("s").await.unwrap(), nc.subscribe("s").await.unwrap());
-    peer.send(format!("-ERR 'Permissions Violation for Subscription to \"s\" (sid \"{}\")'\r\n", second.sid())).await;
+    peer.send(format!(
+        "-ERR 'Permissions Violation for Subscription to \"s\" (sid \"{}\")'\r\n",
+        second.sid()
+    ))
+    .await;
     assert_eq!(rest(&mut second).await.1, nuncio::SubscriptionEnd::Denied { subject: "s".into() });
     assert_eq!(first.ended(), None);
 }
@@ -373,7 +394,10 @@ async fn a_limit_that_the_server_lowers_holds_from_then_on() {
     assert_eq!(nc.max_payload(), 1_048_576);
     peer.send("INFO {\"max_payload\":10,\"headers\":true}\r\n").await;
     until("the new limit", || nc.max_payload() == 10).await;
-    assert!(matches!(nc.publish("a", "01234567890").await, Err(nuncio::PublishError::TooLarge { max: 10, .. })));
+    assert!(matches!(
+        nc.publish("a", "01234567890").await,
+        Err(nuncio::PublishError::TooLarge { max: 10, .. })
+    ));
     peer.send("INFO {\"max_payload\":-1,\"headers\":true}\r\n").await;
     until("no limit", || nc.max_payload() == usize::MAX).await;
     nc.publish("a", "01234567890").await.unwrap();
@@ -383,7 +407,11 @@ async fn a_limit_that_the_server_lowers_holds_from_then_on() {
 async fn odd_infos_are_ignored_field_by_field() {
     let fake = Fake::new().await;
     let (nc, mut peer) = fake.pair().await;
-    for info in ["INFO []\r\n", "INFO {\r\n", "INFO {\"connect_urls\":null,\"max_payload\":\"many\",\"unknown\":{}}\r\n"] {
+    for info in [
+        "INFO []\r\n",
+        "INFO {\r\n",
+        "INFO {\"connect_urls\":null,\"max_payload\":\"many\",\"unknown\":{}}\r\n",
+    ] {
         peer.send(info).await;
     }
     peer.send("PING\r\n").await;
@@ -428,7 +456,8 @@ async fn servers_that_the_cluster_tells_of_are_used_when_the_known_one_is_gone()
 #[tokio::test]
 async fn servers_that_the_cluster_tells_of_may_be_ignored() {
     let fake = Fake::new().await;
-    let (nc, mut peer) = tokio::join!(fake.connect().ignore_discovered_servers(true).into_future(), fake.welcome());
+    let (nc, mut peer) =
+        tokio::join!(fake.connect().ignore_discovered_servers(true).into_future(), fake.welcome());
     let nc = nc.unwrap();
     let mut events = nc.events();
     peer.send("INFO {\"headers\":true,\"connect_urls\":[\"10.0.0.1:4222\"]}\r\nPING\r\n").await;

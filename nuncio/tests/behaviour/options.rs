@@ -19,7 +19,11 @@ struct Trickle {
 }
 
 impl AsyncRead for Trickle {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         let mut some = [0; 64];
         let room = self.read.min(buf.remaining());
         let mut part = ReadBuf::new(&mut some[..room]);
@@ -30,7 +34,11 @@ impl AsyncRead for Trickle {
 }
 
 impl AsyncWrite for Trickle {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         let count = self.write.min(buf.len());
         Pin::new(&mut self.io).poll_write(cx, &buf[..count])
     }

@@ -34,7 +34,8 @@ pub(crate) async fn texts(subscription: &mut Subscription, count: usize) -> Vec<
 /// All payloads up to the end of the subscription, and why it ended.
 pub(crate) async fn rest(subscription: &mut Subscription) -> (Vec<String>, SubscriptionEnd) {
     let mut all = Vec::new();
-    while let Some(message) = timeout(SOON, subscription.next()).await.expect("neither a message nor an end") {
+    while let Some(message) = timeout(SOON, subscription.next()).await.expect("neither a message nor an end")
+    {
         all.push(text(&message));
     }
     (all, subscription.ended().expect("a subscription that yields nothing more has ended"))

@@ -350,7 +350,8 @@ impl Target {
     /// A connection that the rule writes itself.
     pub(crate) async fn raw(&self) -> Raw {
         // Protocol 0: no INFO comes between the lines.
-        Raw::connect(&self.addr(), r#"{"verbose":false,"headers":true,"no_responders":true,"protocol":0}"#).await
+        Raw::connect(&self.addr(), r#"{"verbose":false,"headers":true,"no_responders":true,"protocol":0}"#)
+            .await
     }
 
     /// What the server tells of a connection, under nats-server's names for it; `None` if there is no such connection.
