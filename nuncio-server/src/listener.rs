@@ -9,15 +9,23 @@ use tokio::net::TcpListener;
 
 use crate::server::Shared;
 
-/// How long to wait after a failed accept, such as for want of file descriptors.
+/// How long to wait after a failed accept, such as for want of file descriptors, or before a port is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
+
+/// How often the port from before is tried. A process that is just being started by another thread holds copies of
+/// all sockets, and so the port, until it runs its program.
+const TRIES: u32 = 100;
 
 /// Listens on the address from before, or at first on the configured one.
 pub(crate) async fn bind(configured: &str, before: Option<SocketAddr>) -> io::Result<TcpListener> {
-    match before {
-        Some(addr) => TcpListener::bind(addr).await,
-        None => TcpListener::bind(configured).await,
+    let Some(addr) = before else { return TcpListener::bind(configured).await };
+    for _ in 1..TRIES {
+        match TcpListener::bind(addr).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(AGAIN).await,
+            bound => return bound,
+        }
     }
+    TcpListener::bind(addr).await
 }
 
 /// Takes connections until the server is gone.
