@@ -155,6 +155,10 @@ impl Slot {
         many: bool,
         after: Duration,
     ) -> Result<Self, RequestError> {
+        let deadline = instant_after(after);
+        // Before the subscription: a refusal of it fails the slots that are open, and may come at once.
+        let token = shared.waits().requests.open(hash(subject), many, Some(deadline));
+        let mut slot = Self { shared: Arc::clone(shared), token, reply: Vec::new(), after };
         let waker = {
             let mut core = shared.core();
             match &core.stage {
@@ -165,12 +169,9 @@ impl Slot {
             subscribe_to_replies(&mut core, shared)
         };
         waker.into_iter().for_each(std::task::Waker::wake);
-        let deadline = instant_after(after);
-        let token = shared.waits().requests.open(hash(subject), many, Some(deadline));
-        let mut reply = Vec::with_capacity(shared.mux_prefix.len() + 12);
-        reply.extend_from_slice(&shared.mux_prefix);
-        token.encode_into(&mut reply);
-        let slot = Self { shared: Arc::clone(shared), token, reply, after };
+        slot.reply.reserve_exact(shared.mux_prefix.len() + 12);
+        slot.reply.extend_from_slice(&shared.mux_prefix);
+        token.encode_into(&mut slot.reply);
         shared.note_deadline(deadline);
         Ok(slot)
     }

@@ -152,8 +152,8 @@ impl Driver {
 
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
         if let Some(entry) = self.registry.remove(sid) {
-            entry.route.end(why);
             self.count_subscriptions();
+            entry.route.end(why);
         }
     }
 

@@ -102,10 +102,11 @@ impl Driver {
             CloseReason::Drained => SubscriptionEnd::Drained,
             reason => SubscriptionEnd::Closed(reason.clone()),
         };
-        for entry in self.registry.take_all() {
+        let entries = self.registry.take_all();
+        self.count_subscriptions();
+        for entry in entries {
             entry.route.end(end.clone());
         }
-        self.count_subscriptions();
         self.fail_requests(&Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);

@@ -115,6 +115,7 @@ rules! {
             nc.publish(fast.subject(), i.to_string()).await.unwrap();
         }
         assert_eq!(texts(&mut fast, 500).await.len(), 500);
+        nc.flush().await.unwrap();
         assert_eq!((slow.stats().dropped + slow.stats().pending as u64, fast.stats().dropped), (500, 0));
     }
 
