@@ -71,8 +71,8 @@ impl Driver {
     fn break_fences(&mut self, fences: Vec<Fence>) {
         for fence in fences {
             match fence.waiter {
-                // Dropping the sender tells a flush.
-                Waiter::Nobody | Waiter::Flush(_) => {}
+                // Dropping the sender tells those who wait.
+                Waiter::Nobody | Waiter::Flush(_) | Waiter::Confirm(..) => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
                 Waiter::Drain => self.ending.interrupted(),
