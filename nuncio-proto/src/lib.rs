@@ -1,6 +1,7 @@
 //! The NATS client protocol with no I/O, no clock and no runtime.
 
 pub mod addr;
+pub mod auth;
 pub mod connect;
 pub mod decode;
 pub mod encode;
