@@ -8,13 +8,14 @@ use nuncio_proto::info::ServerInfo;
 
 use crate::codec::Payload;
 use crate::driver::shared::{Shared, Stage};
-use crate::error::{CloseReason, DrainError, FlushError, PublishError};
+use crate::error::{CloseReason, DrainError, FlushError, PublishError, UserInfoError};
 use crate::events::Events;
 use crate::publish::{Outgoing, Publish, Subject};
 use crate::request::Request;
 use crate::stats::{Counters, Statistics};
 use crate::subscribe::Subscribe;
-use crate::{DrainReport, drain, flush};
+use crate::user_info::UserInfo;
+use crate::{DrainReport, drain, flush, user_info};
 
 /// A connection to a NATS server or cluster, made by [`connect`](crate::connect()).
 ///
@@ -290,6 +291,21 @@ impl Client {
     /// The largest message that the server allows: headers and payload together, in bytes.
     pub fn max_payload(&self) -> usize {
         self.shared().core().max_payload
+    }
+
+    /// Asks the server who this connection is to it: user, account, permissions, and when the credentials expire.
+    ///
+    /// It is a request to `$SYS.REQ.USER.INFO`, which the user's permissions must allow.
+    ///
+    /// # Errors
+    ///
+    /// [`UserInfoError`]: no answer, or none that can be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn user_info(&self) -> Result<UserInfo, UserInfoError> {
+        user_info::user_info(self).await
     }
 
     /// A new, unique subject below the inbox prefix, to receive replies on.

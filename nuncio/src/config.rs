@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuncio_proto::pool::Backoff;
-use nuncio_proto::secret::Secret;
 
+use crate::auth::Auth;
 use crate::queue::{Limits, OnFull};
 use crate::transport::Connector;
 
@@ -32,9 +32,7 @@ impl Default for WhenFull {
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) name: Option<String>,
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<Secret>,
-    pub(crate) token: Option<Secret>,
+    pub(crate) auth: Vec<Auth>,
     pub(crate) echo: bool,
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,
@@ -66,9 +64,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             name: None,
-            user: None,
-            password: None,
-            token: None,
+            auth: Vec::new(),
             echo: true,
             verbose: false,
             pedantic: false,

@@ -10,11 +10,11 @@ use std::time::Duration;
 use nuncio_proto::addr::{AddrError, ServerAddr};
 use nuncio_proto::inbox;
 use nuncio_proto::pool::{Backoff, Pool, PoolOptions};
-use nuncio_proto::secret::Secret;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::Client;
+use crate::auth::Auth;
 use crate::config::{Config, WhenFull};
 use crate::driver::Driver;
 use crate::driver::shared::Shared;
@@ -133,13 +133,15 @@ impl Connect {
     options! {
         /// Name of the connection, for the server's monitoring and logs. Default: none.
         name(name: impl Into<String>) => |c| c.name = Some(name.into());
-        /// User name and password. Those in a server's URL go before them. Default: none.
+        /// A way to authenticate, evaluated anew for each connection. Several are merged. Default: none.
+        auth(auth: Auth) => |c| c.auth.push(auth);
+        /// User name and password; short for [`Auth::user_and_password`]. Those in a server's URL go before them.
+        /// Default: none.
         user_and_password(user: impl Into<String>, password: impl Into<String>) => |c| {
-            c.user = Some(user.into());
-            c.password = Some(Secret::from(password.into()));
+            c.auth.push(Auth::user_and_password(user, password));
         };
-        /// Authentication token. That in a server's URL goes before it. Default: none.
-        token(token: impl Into<String>) => |c| c.token = Some(Secret::from(token.into()));
+        /// Authentication token; short for [`Auth::token`]. That in a server's URL goes before it. Default: none.
+        token(token: impl Into<String>) => |c| c.auth.push(Auth::token(token));
         /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
         echo(echo: bool) => |c| c.echo = echo;
         /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
@@ -240,6 +242,9 @@ fn check(servers: &[ServerAddr], config: &Config) -> Result<(), ConnectError> {
     {
         let problem = format!("the scheme of {server} is not supported yet; use nats://");
         return Err(ConnectError::Option { option: "servers", problem });
+    }
+    if let Some(error) = config.auth.iter().find_map(Auth::problem) {
+        return Err(error.clone().into());
     }
     if let Err(error) = inbox::validate_prefix(config.inbox_prefix.as_bytes()) {
         return wrong("inbox_prefix", &error.to_string());

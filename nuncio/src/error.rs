@@ -13,6 +13,7 @@ use nuncio_proto::server_error::ServerError;
 use nuncio_proto::subject::SubjectError;
 use thiserror::Error as ThisError;
 
+use crate::auth::AuthError;
 use crate::codec::CodecError;
 
 /// Why a connection is over for good.
@@ -95,6 +96,9 @@ pub enum DisconnectCause {
     /// The application asked for a new connection.
     #[error("reconnecting was asked for")]
     Forced,
+    /// The credentials are about to expire and there are newer ones, for which the connection is made anew.
+    #[error("reconnecting with newer credentials, since the present ones are about to expire")]
+    CredentialsRenewed,
 }
 
 impl From<io::Error> for DisconnectCause {
@@ -157,6 +161,9 @@ pub enum ConnectError {
         /// What it said.
         error: ServerError,
     },
+    /// There are no credentials to present: a file, a callback or an argument of [`Auth`](crate::Auth) is to blame.
+    #[error("{0}")]
+    Auth(#[from] AuthError),
     /// What answered does not speak the protocol as expected.
     #[error("{server}: {problem}")]
     Protocol {
@@ -202,6 +209,7 @@ impl ConnectError {
         match self {
             Self::Resolve { .. } | Self::Io { .. } | Self::Timeout { .. } | Self::Protocol { .. } => true,
             Self::Refused { error, .. } => !error.is_auth(),
+            Self::Auth(error) => error.is_retryable(),
             _ => false,
         }
     }
@@ -460,6 +468,26 @@ pub enum DrainError {
     Closed(#[from] ConnectionClosed),
 }
 
+/// The server did not tell who this connection is logged in as.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum UserInfoError {
+    /// It did not answer, or may not be asked.
+    #[error("{0}")]
+    Request(#[from] RequestError),
+    /// Its answer cannot be read.
+    #[error("{0}")]
+    Codec(#[from] CodecError),
+    /// It reported an error.
+    #[error("the server reports: {description} ({code})")]
+    Server {
+        /// The code.
+        code: u16,
+        /// Its text.
+        description: String,
+    },
+}
+
 /// Any error of this crate, for functions that pass on several kinds.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
@@ -477,6 +505,10 @@ pub enum Error {
     Flush(#[from] FlushError),
     #[error(transparent)]
     Drain(#[from] DrainError),
+    #[error(transparent)]
+    UserInfo(#[from] UserInfoError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     #[error(transparent)]
     Closed(#[from] ConnectionClosed),
     #[error(transparent)]

@@ -251,6 +251,21 @@ impl Pool {
         };
     }
 
+    /// Reports that the current connection was given up for a reason that says nothing against its server.
+    ///
+    /// The next round begins at once, however short the connection was.
+    pub fn left(&mut self) {
+        self.current = None;
+        self.phase = Phase::Ready;
+    }
+
+    /// Ends a wait before its time, since something has changed that gives the next round better prospects.
+    pub fn hurry(&mut self) {
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.phase = Phase::Ready;
+        }
+    }
+
     /// Marks a server that is about to shut down (lame duck mode).
     ///
     /// It comes last in each round until a connection to it succeeds or another server names it again.

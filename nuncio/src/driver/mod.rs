@@ -9,6 +9,7 @@ mod ending;
 mod establish;
 mod input;
 mod link;
+mod renewal;
 pub(crate) mod route;
 mod serve;
 pub(crate) mod shared;
@@ -26,6 +27,7 @@ use nuncio_proto::registry::Registry;
 use nuncio_proto::server_error::ServerError;
 use tokio::sync::oneshot;
 
+use crate::auth::Presented;
 use crate::driver::dispatch::Pass;
 use crate::driver::ending::Ending;
 use crate::driver::link::Link;
@@ -53,6 +55,10 @@ pub(crate) struct Driver {
     first_messages: Vec<FirstMessage>,
     /// The last refusal of credentials by each server.
     refusals: HashMap<ServerId, ServerError>,
+    /// Credentials that were refused once they had expired, while newer ones may come.
+    outdated: Option<Presented>,
+    /// The expiry of the credentials that were renewed last.
+    renewed: Option<std::time::SystemTime>,
     seed: fastrand::Rng,
     /// Queues that must have room before more is read.
     holding: Vec<Arc<Queue>>,
@@ -72,6 +78,8 @@ impl Driver {
             ending: Ending::None,
             first_messages: Vec::new(),
             refusals: HashMap::new(),
+            outdated: None,
+            renewed: None,
             seed: fastrand::Rng::with_seed(seed),
             holding: Vec::new(),
             connected_before: false,

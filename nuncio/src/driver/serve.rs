@@ -113,6 +113,9 @@ impl Driver {
         if std::mem::take(&mut self.shared.core().orders.reconnect) {
             return Some(Served::Lost(DisconnectCause::Forced));
         }
+        if let Some(cause) = self.renew(link) {
+            return Some(Served::Lost(cause));
+        }
         match link.keepalive.poll(now()) {
             Beat::Wait(_) => None,
             Beat::Ping => {

@@ -84,6 +84,8 @@ pub(crate) enum Stage {
 pub(crate) struct Orders {
     pub(crate) close: bool,
     pub(crate) reconnect: bool,
+    /// There are credentials newer than those that expire then.
+    pub(crate) renew: Option<std::time::SystemTime>,
     pub(crate) abandoned: bool,
     pub(crate) drain: Option<DrainOrder>,
 }
@@ -112,6 +114,8 @@ pub(crate) enum Waiter {
     Subscription(u64, Option<oneshot::Sender<()>>),
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
     Drain,
+    /// All has been written that is to be before a connection with newer credentials.
+    Renewal,
 }
 
 /// Where every accepted message is. `published = written + buffered + lost + maybe_lost`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use nuncio_proto::outbox::Batch;
+use nuncio_proto::server_error::ServerError;
 
 use crate::DrainReport;
 use crate::driver::Driver;
@@ -28,7 +29,14 @@ impl Driver {
     /// The connection is lost: keeps what was not written and tells everyone who waited for this server.
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
-        self.pool.disconnected(now());
+        let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
+            && link.renewal.presented.have_expired();
+        if expired || cause == DisconnectCause::CredentialsRenewed {
+            // That was to come: it says nothing against the server.
+            self.pool.left();
+        } else {
+            self.pool.disconnected(now());
+        }
         // A drain may be among them, whose fence is about to break.
         let changes = std::mem::take(&mut self.shared.core().changes);
         self.apply(changes);
@@ -72,7 +80,7 @@ impl Driver {
         for fence in fences {
             match fence.waiter {
                 // Dropping the sender tells those who wait.
-                Waiter::Nobody | Waiter::Flush(_) | Waiter::Confirm(..) => {}
+                Waiter::Nobody | Waiter::Flush(_) | Waiter::Confirm(..) | Waiter::Renewal => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
                 Waiter::Drain => self.ending.interrupted(),

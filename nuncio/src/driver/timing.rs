@@ -64,7 +64,8 @@ impl Driver {
     fn next_deadline(&self, link: Option<&Link>) -> Option<Instant> {
         let first = self.first_messages.iter().map(|first| first.deadline).min();
         let beat = link.map(|link| link.keepalive.deadline());
-        [self.shared.earliest(), first, beat, self.ending.deadline()].into_iter().flatten().min()
+        let renewal = link.and_then(|link| link.renewal.deadline());
+        [self.shared.earliest(), first, beat, renewal, self.ending.deadline()].into_iter().flatten().min()
     }
 
     fn expire(&mut self, now: Instant) {

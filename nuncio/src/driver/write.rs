@@ -48,6 +48,7 @@ impl Driver {
         core.ledger.in_flight_bytes = 0;
         let changes = std::mem::take(&mut core.changes);
         let empty = core.batch.is_empty();
+        let empty = link.renewal.holds_back(empty) || empty;
         if empty {
             match &mut core.driver {
                 Some(waker) => waker.clone_from(cx.waker()),
