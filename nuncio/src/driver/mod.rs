@@ -152,8 +152,9 @@ impl Driver {
 
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
         if let Some(entry) = self.registry.remove(sid) {
-            entry.route.end(why);
+            // Before whoever is told can look at the figures.
             self.count_subscriptions();
+            entry.route.end(why);
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use nuncio::{ConnectError, DisconnectCause, Event, ServerError};
 
 use crate::evil::{INFO, Peer, Stage, event, limited, lost, script, works};
+use crate::session::through;
+use crate::wire::Babbler;
 
 /// Says `bytes` to a client that has subscribed to `s` with sid 2, and returns what the connection was lost by.
 async fn loses(what: &str, bytes: impl Into<Vec<u8>>, close: bool) -> DisconnectCause {
@@ -544,4 +546,17 @@ async fn servers_that_keep_failing_are_not_dialled_without_a_pause() {
     let took = began.elapsed();
     assert!(took > Duration::from_secs(5), "19 connections within {took:?}");
     works(&nc, &mut events, &mut s, "at last").await;
+}
+
+/// On the ordinary clock: nothing else may be starved by a stream that is always ready.
+#[tokio::test]
+async fn a_server_that_babbles_without_end_does_not_keep_the_connection_from_its_orders() {
+    let start = [INFO, b"PONG\r\n"].concat();
+    let dial = move || Box::new(Babbler::new(&start, b"+OK\r\n")) as Box<dyn nuncio::Connection>;
+    let nc = through(dial).close_timeout(Duration::from_millis(100)).await.unwrap();
+    let error = nc.flush_timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    let error = nc.request("x", "").timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    nc.close().await;
 }

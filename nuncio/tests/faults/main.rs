@@ -5,8 +5,10 @@
 mod cancel;
 mod cuts;
 mod down;
+mod drops;
 mod evil;
 mod hostile;
+mod memory;
 mod partial;
 mod proxy;
 mod restart;
