@@ -69,7 +69,7 @@ pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};
 pub use stats::Statistics;
-pub use subscribe::Subscribe;
+pub use subscribe::{Subscribe, SubscribeConfirmed};
 pub use subscription::{Subscription, SubscriptionStats};
 pub use transport::{Connection, Connector, ConnectorFuture};
 

@@ -35,7 +35,7 @@ use crate::driver::shared::Shared;
 use crate::driver::timing::Alarm;
 use crate::error::{CloseReason, ConnectError, DisconnectCause};
 use crate::events::Event;
-use crate::queue::SubscriptionEnd;
+use crate::queue::{Queue, SubscriptionEnd};
 use crate::stats::Counters;
 
 /// Tells [`connect`](crate::connect()) how the first attempt went.
@@ -54,6 +54,8 @@ pub(crate) struct Driver {
     /// The last refusal of credentials by each server.
     refusals: HashMap<ServerId, ServerError>,
     seed: fastrand::Rng,
+    /// Queues that must have room before more is read.
+    holding: Vec<Arc<Queue>>,
     connected_before: bool,
     finished: bool,
 }
@@ -71,6 +73,7 @@ impl Driver {
             first_messages: Vec::new(),
             refusals: HashMap::new(),
             seed: fastrand::Rng::with_seed(seed),
+            holding: Vec::new(),
             connected_before: false,
             finished: false,
         }
@@ -118,6 +121,7 @@ impl Driver {
                     self.first_messages.extend(first_message);
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
+                Change::Release(sid) => self.release(sid),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
                 // The old server took the subscription along: nothing more can come.
                 Change::Drain(sid) if !self.shared.core().up => {
@@ -131,6 +135,22 @@ impl Driver {
             }
         }
         self.count_subscriptions();
+    }
+
+    /// The server is told as well, unless the one reply has ended the subscription there already.
+    fn release(&mut self, sid: u64) {
+        if self.registry.remove(sid).is_some() {
+            self.unsubscribe(sid);
+        }
+    }
+
+    /// Tells the server, if there is one, that nothing more is wanted.
+    fn unsubscribe(&self, sid: u64) {
+        let waker = {
+            let mut core = self.shared.core();
+            if core.up { core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, None)) } else { None }
+        };
+        waker.into_iter().for_each(std::task::Waker::wake);
     }
 
     fn set_max(&mut self, sid: u64, max: u64) {
@@ -152,7 +172,7 @@ impl Driver {
 
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
         if let Some(entry) = self.registry.remove(sid) {
-            // Before whoever is told can look at the figures.
+            // Before the end is told, so that whoever hears of it finds the figure right.
             self.count_subscriptions();
             entry.route.end(why);
         }
