@@ -5,8 +5,12 @@
 mod cancel;
 mod cuts;
 mod down;
+mod drops;
 mod evil;
+mod handshake;
 mod hostile;
+mod memory;
+mod outbox;
 mod partial;
 mod proxy;
 mod restart;
