@@ -120,7 +120,7 @@ impl Auth {
     /// When it yields a JWT that expires, it is called again shortly before that, once, for a new connection.
     ///
     /// ```no_run
-    /// # async fn ask_the_vault() -> Result<(String, String), std::io::Error> { unimplemented!() }
+    /// # async fn ask_the_vault() -> Result<(String, String), std::io::Error> { Ok(Default::default()) }
     /// # async fn f() -> Result<(), nuncio::Error> {
     /// use nuncio::Auth;
     ///

@@ -11,8 +11,9 @@ use nuncio::{
 };
 use nuncio_server::Server;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
+use crate::clock::pass;
 use crate::evil::{event, limited, lost};
 
 /// A server in memory that can be taken away.
@@ -93,7 +94,7 @@ async fn a_subscription_in_the_middle_of_a_drain_is_drained_by_the_loss_and_not_
         s.drain().await.unwrap();
         s
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(!drain.is_finished());
     away.leave(&nc).await;
     let mut s = limited("the drain", drain).await.unwrap();
@@ -139,7 +140,7 @@ async fn a_flush_fails_at_once_while_down_and_when_the_connection_is_lost() {
         let nc = nc.clone();
         async move { nc.flush().await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     away.server.disconnect_all();
     assert_eq!(limited("the flush", flush).await.unwrap().unwrap_err(), FlushError::Disconnected);
 }
@@ -155,7 +156,7 @@ async fn a_request_made_while_down_is_sent_later_or_times_out_and_leaves_nothing
         let nc = nc.clone();
         async move { nc.request("nobody", "").timeout(Duration::from_secs(5)).await }
     });
-    sleep(Duration::from_millis(500)).await;
+    pass(Duration::from_millis(500)).await;
     away.come_back(&nc).await;
     assert!(limited("the request", later).await.unwrap().unwrap_err().is_no_responders());
     assert_eq!(nc.statistics().requests, 0);
@@ -171,7 +172,7 @@ async fn a_request_fails_with_the_connection_unless_told_to_wait() {
             let nc = nc.clone();
             async move { nc.request("silent", "").timeout(Duration::from_secs(5)).await }
         });
-        sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let began = Instant::now();
         away.leave(&nc).await;
         let error = limited("the request", request).await.unwrap().unwrap_err();
@@ -186,7 +187,7 @@ async fn close_during_reconnecting_ends_at_once() {
     let before = Handle::current().metrics().num_alive_tasks();
     let (away, nc) = down(|c| c).await;
     nc.publish("s", "never sent").await.unwrap();
-    sleep(Duration::from_millis(1234)).await;
+    pass(Duration::from_millis(1234)).await;
     assert_eq!(nc.state(), ConnectionState::Connecting);
     let began = Instant::now();
     limited("close", nc.close()).await;
@@ -194,7 +195,7 @@ async fn close_during_reconnecting_ends_at_once() {
     assert_eq!(nc.state(), ConnectionState::Closed(CloseReason::Closed));
     assert_eq!((nc.statistics().lost, nc.statistics().buffered), (1, 0));
     let dials = away.dials.load(Ordering::Relaxed);
-    sleep(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     assert_eq!(away.dials.load(Ordering::Relaxed), dials, "it dials on");
     drop((away, nc));
     settled(before).await;
@@ -204,7 +205,7 @@ async fn close_during_reconnecting_ends_at_once() {
 async fn close_during_a_dial_that_hangs_ends_at_once() {
     let hanging = |_| std::future::pending::<io::Result<Box<dyn Connection>>>();
     let nc = nuncio::connect("x").connector(hanging).retry_on_initial_connect(true).await.unwrap();
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let began = Instant::now();
     limited("close", nc.close()).await;
     assert!(began.elapsed() < Duration::from_millis(10), "{:?}", began.elapsed());
@@ -214,7 +215,7 @@ async fn close_during_a_dial_that_hangs_ends_at_once() {
 async fn settled(tasks: usize) {
     let settle = async {
         while Handle::current().metrics().num_alive_tasks() > tasks {
-            sleep(Duration::from_millis(10)).await;
+            pass(Duration::from_millis(10)).await;
         }
     };
     let done = timeout(Duration::from_secs(10), settle).await;
@@ -233,7 +234,7 @@ async fn the_last_handle_dropped_while_down_leaves_no_task_and_no_dialling() {
         let mut events = nc.events();
         let began = Instant::now();
         drop(nc);
-        sleep(Duration::from_secs(30)).await;
+        pass(Duration::from_secs(30)).await;
         drop(s);
         let closed = event(&mut events, "the end", |event| match event {
             Event::Closed { reason } => Some(reason),
@@ -244,7 +245,7 @@ async fn the_last_handle_dropped_while_down_leaves_no_task_and_no_dialling() {
         let most = if buffered { 32_010 } else { 30_010 };
         assert!((30_000..=most).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
         let dials = away.dials.load(Ordering::Relaxed);
-        sleep(Duration::from_secs(60)).await;
+        pass(Duration::from_secs(60)).await;
         assert_eq!(away.dials.load(Ordering::Relaxed), dials, "it dials on");
         drop(away);
         settled(before).await;
@@ -256,7 +257,7 @@ async fn the_last_handle_dropped_sends_what_is_buffered_if_the_server_comes_back
     let (away, nc) = down(|c| c).await;
     nc.publish("s", "sent in the end").await.unwrap();
     drop(nc);
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let witness = nuncio::connect("in-memory").connector({
         let server = Arc::clone(&away.server);
         move |_| {
@@ -330,7 +331,7 @@ async fn drain_while_down_waits_for_the_server_only_to_send_what_is_buffered() {
         let nc = nc.clone();
         async move { nc.drain().await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     away.away.store(false, Ordering::Relaxed);
     let report = limited("a drain with a return", drain).await.unwrap().unwrap();
     assert_eq!((report.flushed, report.lost, report.maybe_lost), (true, 0, 0));
@@ -344,7 +345,7 @@ async fn close_during_a_drain_and_drain_after_close_both_end() {
         let nc = nc.clone();
         async move { nc.drain().await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     limited("close", nc.close()).await;
     assert!(limited("the drain", drain).await.unwrap().is_err());
     assert!(nc.drain().await.is_err());
@@ -361,7 +362,7 @@ async fn the_first_connection_is_retried_when_asked_for() {
     assert_eq!(nc.state(), ConnectionState::Connecting);
     let mut s = nc.subscribe("s").await.unwrap();
     nc.publish("s", "early").await.unwrap();
-    sleep(Duration::from_secs(5)).await;
+    pass(Duration::from_secs(5)).await;
     away.away.store(false, Ordering::Relaxed);
     assert_eq!(limited("the message", s.next()).await.unwrap().payload(), b"early");
     assert_eq!((nc.statistics().connects, nc.state()), (1, ConnectionState::Connected));

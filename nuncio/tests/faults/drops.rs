@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use nuncio::{Client, CloseReason, PublishError, RequestError, SubscriptionEnd, WhenFull};
 use nuncio_server::Server;
 use tokio::runtime::{Builder, Handle};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use crate::clock::pass;
 use crate::evil::limited;
 use crate::session::through;
 
@@ -101,7 +102,7 @@ async fn handles_dropped_in_any_order_leave_no_connection_and_no_task() {
             limited("no connection", server.wait_for_connections(0)).await;
             let gone = timeout(Duration::from_secs(1), async {
                 while Handle::current().metrics().num_alive_tasks() > before {
-                    sleep(Duration::from_millis(1)).await;
+                    pass(Duration::from_millis(1)).await;
                 }
             });
             assert!(gone.await.is_ok(), "{order:?}: tasks are left");
@@ -118,7 +119,7 @@ async fn each_handle_alone_keeps_the_connection_or_lets_it_go() {
         let mut things = things(client(&server).await).await.map(Some);
         let last = things[kept].take();
         drop(things);
-        sleep(Duration::from_secs(10)).await;
+        pass(Duration::from_secs(10)).await;
         assert_eq!(server.connections().len(), usize::from(keeps), "{kept}");
         drop(last);
         limited("no connection", server.wait_for_connections(0)).await;
@@ -253,7 +254,7 @@ fn everyone_who_waits_is_told_when_the_runtime_ends() {
         while nc.statistics().requests == 0 {
             thread::yield_now();
         }
-        thread::sleep(Duration::from_millis(50));
+        thread::park_timeout(Duration::from_millis(50));
         drop(runtime);
         for wait in waits {
             let name = wait.thread().name().unwrap_or_default().to_owned();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nuncio::{DisconnectCause, Event, ServerError};
 
+use crate::clock::pass;
 use crate::evil::{INFO, Peer, Stage, event, limited, lost, script, works};
 use crate::session::through;
 use crate::wire::Babbler;
@@ -384,7 +385,7 @@ async fn a_server_that_goes_silent_is_found_stale() {
     let publisher = tokio::spawn(async move {
         loop {
             publishing.publish("s", "x").await.unwrap();
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            pass(Duration::from_secs(1)).await;
         }
     });
     assert_eq!(lost(&mut events, "silence").await, DisconnectCause::Stale);

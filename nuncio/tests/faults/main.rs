@@ -3,6 +3,7 @@
 #![allow(clippy::string_slice, unreachable_pub)]
 
 mod cancel;
+mod clock;
 mod cuts;
 mod down;
 mod drops;

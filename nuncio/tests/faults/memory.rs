@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nuncio_server::Server;
 
+use crate::clock::pass;
 use crate::evil::{Stage, limited, lost, script};
 use crate::session::through;
 
@@ -46,7 +47,7 @@ fn announced_bytes_cost_nothing_before_they_arrive() {
                 peer.shake_hands().await;
                 peer.hear(b"SUB s 2\r\n").await;
                 peer.say("MSG s 2 60000000\r\nthe first bytes").await;
-                tokio::time::sleep(Duration::from_secs(10)).await;
+                pass(Duration::from_secs(10)).await;
             })])
             .await;
             let nc = stage.client().await;

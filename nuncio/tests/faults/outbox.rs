@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use nuncio::{Client, Event, PublishError, WhenFull};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+use crate::clock::pass;
 use crate::down::{Away, down};
 use crate::evil::{event, limited};
 
@@ -50,7 +51,7 @@ async fn a_publish_that_waits_for_room_goes_on_when_the_server_is_back() {
     }
     let waiting = nc.clone();
     let publish = tokio::spawn(async move { waiting.publish("s", hundred(10)).await });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(!publish.is_finished());
     away.come_back(&nc).await;
     limited("the publish", publish).await.unwrap().unwrap();
@@ -113,7 +114,7 @@ async fn messages_dropped_before_a_ping_do_not_count_as_confirmed_by_it() {
     away.server.faults().mute(true);
     for n in 0..5 {
         nc.publish("t", hundred(n)).await.unwrap();
-        sleep(Duration::from_millis(1)).await;
+        pass(Duration::from_millis(1)).await;
     }
     away.server.disconnect_all();
     let mut events = nc.events();
@@ -157,7 +158,7 @@ async fn a_publish_that_waits_for_a_server_that_does_not_read_goes_on_when_the_c
             }
         }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(!publisher.is_finished());
     let began = Instant::now();
     away.leave(&nc).await;
