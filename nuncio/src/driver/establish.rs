@@ -34,7 +34,8 @@ impl Driver {
         let mut attempt = 0;
         let mut last: Option<ConnectError> = None;
         loop {
-            match self.pool.select(now()) {
+            let next = self.next_server();
+            match next {
                 Next::Dial(server, id) => {
                     attempt += 1;
                     match self.try_server(&server, id, attempt).await? {
@@ -52,6 +53,19 @@ impl Driver {
         }
     }
 
+    /// The pool's choice, unless the application's is due in this round.
+    fn next_server(&self) -> Next {
+        let now = now();
+        if let Some(choose) = &self.shared.config.choose_server {
+            let servers = self.shared.servers();
+            // Not under the lock: it may ask the client.
+            if let Some(chosen) = choose(&servers) {
+                self.shared.pool().prefer(chosen);
+            }
+        }
+        self.shared.pool().select(now)
+    }
+
     async fn try_server(
         &mut self,
         server: &ServerAddr,
@@ -65,7 +79,7 @@ impl Driver {
         let shaking = shake_hands(Arc::clone(&self.shared), server.clone(), seed);
         match self.guarded(shaking).await? {
             Ok((io, input, info)) => {
-                self.pool.connected(id, now());
+                self.shared.pool().connected(id, now());
                 self.refusals.clear();
                 Ok(Ok(Link::new(io, input, info, id, host_port(server), &self.shared.config)))
             }
@@ -78,14 +92,14 @@ impl Driver {
 
     fn failed(&mut self, server: &ServerAddr, id: ServerId, error: &ConnectError) {
         tracing::debug!(server = %host_port(server), %error, "connecting failed");
-        self.pool.dial_failed(id, error.to_string());
+        self.shared.pool().dial_failed(id, error.to_string());
         match error {
             ConnectError::Refused { error, .. }
                 if error.is_auth() && !self.shared.config.ignore_auth_error_abort =>
             {
                 // The same refusal twice will not become a welcome by asking again.
                 if self.refusals.insert(id, error.clone()).as_ref() == Some(error) {
-                    self.pool.retire(id);
+                    self.shared.pool().retire(id);
                 }
             }
             _ => {

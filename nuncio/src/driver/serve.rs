@@ -110,6 +110,9 @@ impl Driver {
         if std::mem::take(&mut self.shared.core().orders.reconnect) {
             return Some(Served::Lost(DisconnectCause::Forced));
         }
+        if self.has_left() {
+            return Some(Served::Lost(DisconnectCause::LameDuck));
+        }
         match link.keepalive.poll(now()) {
             Beat::Wait(_) => None,
             Beat::Ping => {

@@ -64,7 +64,10 @@ impl Driver {
     fn next_deadline(&self, link: Option<&Link>) -> Option<Instant> {
         let first = self.first_messages.iter().map(|first| first.deadline).min();
         let beat = link.map(|link| link.keepalive.deadline());
-        [self.shared.earliest(), first, beat, self.ending.deadline()].into_iter().flatten().min()
+        [self.shared.earliest(), first, beat, self.ending.deadline(), self.leaving.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn expire(&mut self, now: Instant) {
