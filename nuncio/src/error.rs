@@ -93,6 +93,10 @@ pub enum DisconnectCause {
     /// The server left too many pings unanswered.
     #[error("the server did not answer pings")]
     Stale,
+    /// The server is about to shut down, and was left in good order for another one
+    /// ([`Connect::move_on_lame_duck`](crate::Connect::move_on_lame_duck)).
+    #[error("the server is about to shut down and was left for another one")]
+    LameDuck,
     /// The application asked for a new connection.
     #[error("reconnecting was asked for")]
     Forced,

@@ -68,7 +68,7 @@ pub use nuncio_proto::auth::nkey;
 pub use nuncio_proto::header::{HeaderError, HeaderMap, HeaderView, Status};
 pub use nuncio_proto::inbox::nuid;
 pub use nuncio_proto::info::ServerInfo;
-pub use nuncio_proto::pool::Backoff;
+pub use nuncio_proto::pool::{Backoff, Server as PoolServer, ServerId};
 pub use nuncio_proto::server_error::ServerError;
 pub use nuncio_proto::subject::SubjectError;
 pub use publish::{Publish, Subject};

@@ -125,6 +125,7 @@ impl Future for Request<'_> {
             match &mut this.state {
                 State::New => {
                     let slot = Slot::open(this.shared, &this.message, false, this.no_mux, this.after())?;
+                    this.message.request = slot.number();
                     this.state = State::Sending(slot);
                 }
                 State::Sending(slot) => {
@@ -173,6 +174,8 @@ pub(crate) struct Slot {
     token: Token,
     reply: Vec<u8>,
     after: Duration,
+    /// Higher for later requests.
+    number: u64,
     /// The subscription that only this request has.
     own: Option<u64>,
 }
@@ -236,9 +239,17 @@ impl Slot {
 
     fn enter(shared: &Arc<Shared>, message: &Outgoing<'_>, many: bool, after: Duration) -> Self {
         let deadline = instant_after(after);
-        let token = shared.waits().requests.open(hash(&message.subject.0), many, Some(deadline));
+        let (token, number) = {
+            let requests = &mut shared.waits().requests;
+            let token = requests.open(hash(&message.subject.0), many, Some(deadline));
+            (token, requests.newest())
+        };
         shared.note_deadline(deadline);
-        Self { shared: Arc::clone(shared), token, reply: Vec::new(), after, own: None }
+        Self { shared: Arc::clone(shared), token, reply: Vec::new(), after, number, own: None }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn reply(&self) -> &[u8] {

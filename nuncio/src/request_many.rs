@@ -106,7 +106,9 @@ impl Future for RequestMany<'_> {
             Some(slot) => slot,
             None => {
                 let total = request.timeout.unwrap_or(request.shared.config.request_timeout);
-                Slot::open(request.shared, &request.message, true, request.no_mux, total)?
+                let slot = Slot::open(request.shared, &request.message, true, request.no_mux, total)?;
+                request.message.request = slot.number();
+                slot
             }
         };
         match request.message.poll_send(request.shared, Some(slot.reply()), cx) {

@@ -74,6 +74,7 @@ impl Driver {
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
             Waiter::Drain => self.ending.answered(),
+            Waiter::Leave => self.leaving.answered(),
         }
     }
 
@@ -90,8 +91,9 @@ impl Driver {
         link.take_over(&mut self.shared.core());
         self.learn_servers(link);
         if link.info.lame_duck_mode && !std::mem::replace(&mut link.lame, true) {
-            self.pool.lame(link.id);
+            self.shared.pool().lame(link.id);
             self.shared.events.emit(&Event::LameDuck { server: link.server.clone() });
+            self.begin_to_leave(link);
         }
     }
 
@@ -99,13 +101,8 @@ impl Driver {
         if self.shared.config.ignore_discovered {
             return;
         }
-        let changes = self.pool.merge_discovered(&link.info.connect_urls, link.id, false);
-        if !changes.is_empty() {
-            let text = |list: Vec<_>| list.iter().map(ToString::to_string).collect();
-            self.shared
-                .events
-                .emit(&Event::ServersChanged { added: text(changes.added), removed: text(changes.removed) });
-        }
+        let changes = self.shared.pool().merge_discovered(&link.info.connect_urls, link.id, false);
+        self.shared.tell_servers(changes);
     }
 
     fn take_error(&mut self, error: ServerError, link: &mut Link) {

@@ -41,7 +41,8 @@ impl Driver {
         let mut attempt = 0;
         let mut last: Option<ConnectError> = None;
         loop {
-            match self.pool.select(now()) {
+            let next = self.next_server();
+            match next {
                 Next::Dial(server, id) => {
                     attempt += 1;
                     match self.try_server(&server, id, attempt).await? {
@@ -55,6 +56,19 @@ impl Driver {
                 Next::Wait(_) | Next::Exhausted => return Err(give_up(once.then_some(first), last)),
             }
         }
+    }
+
+    /// The pool's choice, unless the application's is due in this round.
+    fn next_server(&self) -> Next {
+        let now = now();
+        if let Some(choose) = &self.shared.config.choose_server {
+            let servers = self.shared.servers();
+            // Not under the lock: it may ask the client.
+            if let Some(chosen) = choose(&servers) {
+                self.shared.pool().prefer(chosen);
+            }
+        }
+        self.shared.pool().select(now)
     }
 
     async fn try_server(
@@ -71,7 +85,7 @@ impl Driver {
         let shaking = shake_hands(Arc::clone(&self.shared), server.clone(), seed, &mut presented);
         match self.guarded(shaking).await? {
             Ok((io, input, info)) => {
-                self.pool.connected(id, now());
+                self.shared.pool().connected(id, now());
                 self.refusals.clear();
                 self.outdated = None;
                 let mut link = Link::new(io, input, info, id, host_port(server), &self.shared.config);
@@ -87,7 +101,7 @@ impl Driver {
 
     fn failed(&mut self, server: &ServerAddr, id: ServerId, error: &ConnectError, presented: Presented) {
         tracing::debug!(server = %host_port(server), %error, "connecting failed");
-        self.pool.dial_failed(id, error.to_string());
+        self.shared.pool().dial_failed(id, error.to_string());
         match error {
             // Others may come, which the server has not judged yet.
             error if error.is_auth() && presented.are_outdated() => self.outdated = Some(presented),
@@ -96,7 +110,7 @@ impl Driver {
             {
                 // The same refusal twice will not become a welcome by asking again.
                 if self.refusals.insert(id, error.clone()).as_ref() == Some(error) {
-                    self.pool.retire(id);
+                    self.shared.pool().retire(id);
                 }
             }
             _ => {
@@ -119,7 +133,7 @@ impl Driver {
             }
         };
         if self.guarded(timeout_at(until, newer)).await?.is_ok() {
-            self.pool.hurry();
+            self.shared.pool().hurry();
         }
         Ok(())
     }

@@ -70,6 +70,7 @@ impl Link {
     pub(crate) fn take_over(&self, core: &mut Core) {
         core.info = Arc::new(self.info.clone());
         core.server = Some(self.server.clone());
+        core.local_addr = self.io.local_addr();
         core.headers = self.info.headers;
         let max = self.info.max_payload().unwrap_or(usize::MAX);
         if max < core.max_payload {

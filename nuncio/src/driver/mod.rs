@@ -8,6 +8,7 @@ mod dispatch;
 mod ending;
 mod establish;
 mod input;
+mod leave;
 mod link;
 mod renewal;
 pub(crate) mod route;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nuncio_proto::outbox::Batch;
-use nuncio_proto::pool::{Pool, ServerId};
+use nuncio_proto::pool::ServerId;
 use nuncio_proto::registry::Registry;
 use nuncio_proto::server_error::ServerError;
 use tokio::sync::oneshot;
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 use crate::auth::Presented;
 use crate::driver::dispatch::Pass;
 use crate::driver::ending::Ending;
+use crate::driver::leave::Leaving;
 use crate::driver::link::Link;
 use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::serve::Served;
@@ -45,10 +47,12 @@ pub(crate) type First = oneshot::Sender<Result<(), ConnectError>>;
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    pool: Pool,
     registry: Registry<Route>,
     /// What is being written; whole frames, from the outbox.
     writing: Batch,
+    /// The last that goes to a server that is being left.
+    parting: Batch,
+    leaving: Leaving,
     pass: Pass,
     alarm: Alarm,
     ending: Ending,
@@ -67,12 +71,13 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, pool: Pool, seed: u64) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, seed: u64) -> Self {
         Self {
             shared,
-            pool,
             registry: Registry::default(),
             writing: Batch::new(),
+            parting: Batch::new(),
+            leaving: Leaving::No,
             pass: Pass::default(),
             alarm: Alarm::default(),
             ending: Ending::None,
@@ -201,6 +206,7 @@ impl Driver {
                 let over = self.registry.replay(&mut link.urgent);
                 link.take_over(&mut core);
                 core.up = true;
+                core.moving = None;
                 break (over, std::mem::take(&mut core.room));
             }
             drop(core);

@@ -116,6 +116,9 @@ impl Driver {
         if let Some(cause) = self.renew(link) {
             return Some(Served::Lost(cause));
         }
+        if self.has_left() {
+            return Some(Served::Lost(DisconnectCause::LameDuck));
+        }
         match link.keepalive.poll(now()) {
             Beat::Wait(_) => None,
             Beat::Ping => {

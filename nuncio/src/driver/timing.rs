@@ -65,7 +65,10 @@ impl Driver {
         let first = self.first_messages.iter().map(|first| first.deadline).min();
         let beat = link.map(|link| link.keepalive.deadline());
         let renewal = link.and_then(|link| link.renewal.deadline());
-        [self.shared.earliest(), first, beat, renewal, self.ending.deadline()].into_iter().flatten().min()
+        [self.shared.earliest(), first, beat, renewal, self.ending.deadline(), self.leaving.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn expire(&mut self, now: Instant) {
