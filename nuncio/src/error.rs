@@ -14,6 +14,7 @@ use nuncio_proto::subject::SubjectError;
 use thiserror::Error as ThisError;
 
 use crate::codec::CodecError;
+use crate::tls::TlsProblem;
 
 /// Why a connection is over for good.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -181,6 +182,14 @@ pub enum ConnectError {
         /// What it lacks.
         feature: &'static str,
     },
+    /// There is no TLS with the server that the client and the server agree on.
+    #[error("{server}: {problem}")]
+    Tls {
+        /// Host and port.
+        server: String,
+        /// What is wrong.
+        problem: TlsProblem,
+    },
     /// The connection was closed while it was being made.
     #[error("{0}")]
     Closed(#[from] ConnectionClosed),
@@ -197,11 +206,17 @@ impl ConnectError {
         matches!(self, Self::Timeout { .. })
     }
 
+    /// Whether it is about TLS: certificates, the handshake, or that one side wants it and the other does not.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. })
+    }
+
     /// Whether another attempt, with nothing changed, may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Resolve { .. } | Self::Io { .. } | Self::Timeout { .. } | Self::Protocol { .. } => true,
             Self::Refused { error, .. } => !error.is_auth(),
+            Self::Tls { problem, .. } => problem.is_retryable(),
             _ => false,
         }
     }

@@ -43,7 +43,12 @@ mod stats;
 mod subscribe;
 mod subscription;
 mod sync;
+mod tls;
 mod transport;
+
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use rustls;
 
 pub use callback::{CallbackSubscription, SubscribeCallback};
 pub use client::{Client, ConnectionState};
@@ -71,4 +76,5 @@ pub use request_many::{Replies, RequestMany};
 pub use stats::Statistics;
 pub use subscribe::Subscribe;
 pub use subscription::{Subscription, SubscriptionStats};
+pub use tls::{Tls, TlsProblem};
 pub use transport::{Connection, Connector, ConnectorFuture};

@@ -94,7 +94,7 @@ impl Driver {
         if self.shared.config.ignore_discovered {
             return;
         }
-        let changes = self.pool.merge_discovered(&link.info.connect_urls, link.id, false);
+        let changes = self.pool.merge_discovered(&link.info.connect_urls, link.id, link.io.is_tls());
         if !changes.is_empty() {
             let text = |list: Vec<_>| list.iter().map(ToString::to_string).collect();
             self.shared

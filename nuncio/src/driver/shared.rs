@@ -21,6 +21,7 @@ use crate::events::Hub;
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::transport::secure::Security;
 use crate::{DrainReport, Message};
 
 /// Above this many unwritten bytes a publish lets the driver run before it goes on. It bounds the burst that one
@@ -32,6 +33,7 @@ pub(crate) const MUX_SID: u64 = 1;
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) security: Security,
     core: Mutex<Core>,
     waits: Mutex<Waits>,
     pub(crate) events: Hub,
@@ -146,7 +148,7 @@ pub(crate) enum Failure {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, random: [u8; 22]) -> Arc<Self> {
+    pub(crate) fn new(config: Config, security: Security, random: [u8; 22]) -> Arc<Self> {
         let mut mux_prefix = Vec::with_capacity(config.inbox_prefix.len() + random.len() + 2);
         mux_prefix.extend_from_slice(config.inbox_prefix.as_bytes());
         mux_prefix.push(b'.');
@@ -154,6 +156,7 @@ impl Shared {
         mux_prefix.push(b'.');
         Arc::new(Self {
             config,
+            security,
             core: Mutex::new(Core::new()),
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
             events: Hub::default(),

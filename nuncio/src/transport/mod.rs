@@ -1,4 +1,4 @@
-//! The way to a server: TCP, or whatever a [`Connector`] makes.
+//! The way to a server: TCP, or whatever a [`Connector`] makes, with TLS over it or without.
 
 use std::fmt;
 use std::future::Future;
@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 pub(crate) mod dial;
+pub(crate) mod secure;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 /// A two-way stream of bytes that a connection can run on.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -54,6 +57,9 @@ where
 /// TCP is called directly, everything else through a table.
 pub(crate) enum Transport {
     Tcp(TcpStream),
+    /// TLS over one of the others.
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::Stream>),
     Custom(Box<dyn Connection>),
 }
 
@@ -61,8 +67,20 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp(_) => "Tcp",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "Tls",
             Self::Custom(_) => "Custom",
         })
+    }
+}
+
+impl Transport {
+    /// Whether all that is written is encrypted.
+    pub(crate) fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return matches!(self, Self::Tls(_));
+        #[cfg(not(feature = "tls"))]
+        false
     }
 }
 
@@ -75,6 +93,14 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => match Pin::new(tls.as_mut()).poll_read(cx, buf) {
+                // A server that is killed says no farewell. Frames have lengths, so that no cut goes unnoticed.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                read => read,
+            },
             Self::Custom(custom) => Pin::new(custom).poll_read(cx, buf),
         }
     }
@@ -85,6 +111,8 @@ impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
             Self::Custom(custom) => Pin::new(custom).poll_write(cx, buf),
         }
     }
@@ -92,6 +120,8 @@ impl AsyncWrite for Transport {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
             Self::Custom(custom) => Pin::new(custom).poll_flush(cx),
         }
     }
@@ -99,6 +129,8 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
             Self::Custom(custom) => Pin::new(custom).poll_shutdown(cx),
         }
     }
@@ -110,6 +142,8 @@ impl AsyncWrite for Transport {
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
             Self::Custom(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
         }
     }
@@ -117,6 +151,8 @@ impl AsyncWrite for Transport {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.is_write_vectored(),
             Self::Custom(custom) => custom.is_write_vectored(),
         }
     }
