@@ -68,6 +68,12 @@ pub enum Error {
         /// How many nodes there are.
         nodes: usize,
     },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate: {reason}")]
+    Certificate {
+        /// What the library says.
+        reason: String,
+    },
     /// The operating system refused something.
     #[error("could not {what}: {reason}")]
     Io {

@@ -1,5 +1,5 @@
-//! What nuncio's tests run against: real nats-server processes of several versions, clusters of them, and a TCP
-//! proxy that injects faults.
+//! What nuncio's tests run against: real nats-server processes of several versions, clusters of them, certificates for
+//! them, and a TCP proxy that injects faults.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -22,6 +22,7 @@
 
 mod binary;
 mod builder;
+mod certs;
 mod cluster;
 mod error;
 mod install;
@@ -34,6 +35,7 @@ mod wait;
 
 pub use binary::{DEFAULT_VERSION, PINNED_VERSIONS, default_version, nats_server};
 pub use builder::{Readiness, ServerBuilder};
+pub use certs::{Authority, Identity};
 pub use cluster::{Cluster, ClusterBuilder};
 pub use error::Error;
 pub use monitor::{get, info};

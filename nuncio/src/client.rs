@@ -307,6 +307,9 @@ impl Client {
     pub fn set_servers(&self, servers: impl Into<Servers>) -> Result<(), ConnectError> {
         let servers = servers.into().0?;
         check_servers(&servers, &self.shared().config)?;
+        if servers.iter().any(|server| server.scheme().is_tls()) {
+            self.shared().security.insist();
+        }
         let changes = self.shared().pool().set_servers(servers);
         self.shared().tell_servers(changes);
         Ok(())

@@ -7,6 +7,7 @@ use nuncio_proto::pool::{Backoff, Server as PoolServer, ServerId};
 
 use crate::auth::Auth;
 use crate::queue::{Limits, OnFull};
+use crate::tls::Tls;
 use crate::transport::Connector;
 
 /// What happens to a publish while the buffer of outgoing messages is full.
@@ -61,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) when_full: WhenFull,
     pub(crate) subscription_limits: Limits,
     pub(crate) on_full: OnFull,
+    pub(crate) tls: Option<Tls>,
     pub(crate) connector: Option<Arc<dyn Connector>>,
     pub(crate) seed: Option<u64>,
 }
@@ -95,6 +97,7 @@ impl Default for Config {
             when_full: WhenFull::default(),
             subscription_limits: Limits::default(),
             on_full: OnFull::default(),
+            tls: None,
             connector: None,
             seed: None,
         }

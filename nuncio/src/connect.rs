@@ -20,7 +20,9 @@ use crate::driver::Driver;
 use crate::driver::shared::Shared;
 use crate::error::{CloseReason, ConnectError, ConnectionClosed};
 use crate::queue::{Limits, OnFull};
+use crate::tls::Tls;
 use crate::transport::Connector;
+use crate::transport::secure::Security;
 
 /// Connects to a NATS server or to one of several.
 ///
@@ -209,7 +211,11 @@ impl Connect {
         subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
         /// What happens when the queue of a subscription is full. Default: the message that arrives is dropped.
         on_full(policy: OnFull) => |c| c.on_full = policy;
-        /// Makes connections instead of TCP: an in-memory pipe, say. Default: none.
+        /// How TLS is used. Default: when the server requires it or an address has the scheme `tls`, with the certificates
+        /// of the operating system.
+        tls(tls: Tls) => |c| c.tls = Some(tls);
+        /// Makes connections instead of TCP: an in-memory pipe, say. TLS goes over them as over TCP.
+        /// Default: none.
         connector(connector: impl Connector) => |c| c.connector = Some(Arc::new(connector));
         /// Seeds the choice of servers and the jitter, for tests that must repeat. Inboxes stay random. Default: random.
         seed(seed: u64) => |c| c.seed = Some(seed);
@@ -237,10 +243,11 @@ impl Connect {
             backoff: config.backoff.clone(),
             share_credentials: false,
         };
+        let security = Security::new(config.tls.as_ref(), &servers);
         let pool = Pool::new(servers, options, seed);
         // The clock of the runtime is read here.
         let _inside = runtime.enter();
-        let shared = Shared::new(config, pool, inbox::random_token());
+        let shared = Shared::new(config, pool, security, inbox::random_token());
         let client = Client::new(Arc::clone(&shared));
         let (first, connected) = oneshot::channel();
         let retry = shared.config.retry_on_initial_connect;
@@ -254,6 +261,9 @@ fn check(servers: &[ServerAddr], config: &Config) -> Result<(), ConnectError> {
     check_servers(servers, config)?;
     if let Some(error) = config.auth.iter().find_map(Auth::problem) {
         return Err(error.clone().into());
+    }
+    if let Some(problem) = config.tls.as_ref().and_then(Tls::contradiction) {
+        return wrong("tls", problem);
     }
     if let Err(error) = inbox::validate_prefix(config.inbox_prefix.as_bytes()) {
         return wrong("inbox_prefix", &error.to_string());
@@ -270,11 +280,16 @@ pub(crate) fn check_servers(servers: &[ServerAddr], config: &Config) -> Result<(
         let problem = "there is none; give at least one address".into();
         return Err(ConnectError::Option { option: "servers", problem });
     }
-    if let Some(server) = servers.iter().find(|s| s.scheme().is_tls() || s.scheme().is_websocket())
+    if let Some(server) = servers.iter().find(|s| s.scheme().is_websocket())
         && config.connector.is_none()
     {
-        let problem = format!("the scheme of {server} is not supported yet; use nats://");
+        let problem = format!("the scheme of {server} is not supported yet; use nats:// or tls://");
         return Err(ConnectError::Option { option: "servers", problem });
+    }
+    let forbidden = config.tls.as_ref().is_some_and(|tls| tls.forbidden);
+    if forbidden && servers.iter().any(|s| s.scheme().is_tls()) {
+        let problem = "it is forbidden, and the scheme of a server asks for it; leave one or the other out";
+        return Err(ConnectError::Option { option: "tls", problem: problem.into() });
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use thiserror::Error as ThisError;
 
 use crate::auth::AuthError;
 use crate::codec::CodecError;
+use crate::tls::TlsProblem;
 
 /// Why a connection is over for good.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -192,6 +193,14 @@ pub enum ConnectError {
         /// What it lacks.
         feature: &'static str,
     },
+    /// There is no TLS with the server that the client and the server agree on.
+    #[error("{server}: {problem}")]
+    Tls {
+        /// Host and port.
+        server: String,
+        /// What is wrong.
+        problem: TlsProblem,
+    },
     /// The connection was closed while it was being made.
     #[error("{0}")]
     Closed(#[from] ConnectionClosed),
@@ -208,12 +217,18 @@ impl ConnectError {
         matches!(self, Self::Timeout { .. })
     }
 
+    /// Whether it is about TLS: certificates, the handshake, or that one side wants it and the other does not.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. })
+    }
+
     /// Whether another attempt, with nothing changed, may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Resolve { .. } | Self::Io { .. } | Self::Timeout { .. } | Self::Protocol { .. } => true,
             Self::Refused { error, .. } => !error.is_auth(),
             Self::Auth(error) => error.is_retryable(),
+            Self::Tls { problem, .. } => problem.is_retryable(),
             _ => false,
         }
     }

@@ -44,10 +44,15 @@ mod stats;
 mod subscribe;
 mod subscription;
 mod sync;
+mod tls;
 mod transport;
 mod user_info;
 
 pub use auth::{Auth, AuthError};
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use rustls;
+
 pub use callback::{CallbackSubscription, SubscribeCallback};
 pub use client::{Client, ConnectionState};
 pub use codec::{CodecError, Decode, Json, Payload, Text};
@@ -78,6 +83,7 @@ pub use request_many::{Replies, RequestMany};
 pub use stats::Statistics;
 pub use subscribe::{Subscribe, SubscribeConfirmed};
 pub use subscription::{Subscription, SubscriptionStats};
+pub use tls::{Tls, TlsProblem};
 pub use transport::{Connection, Connector, ConnectorFuture};
 pub use user_info::{Permissions, ResponsePermission, SubjectPermission, UserInfo};
 

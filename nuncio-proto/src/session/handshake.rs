@@ -58,6 +58,11 @@ impl Handshake {
         Self::default()
     }
 
+    /// Behind the `INFO` that opened the connection, where another one read it.
+    pub fn introduced() -> Self {
+        Self { introduced: true }
+    }
+
     /// Takes one operation of the server.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ impl Driver {
         if self.shared.config.ignore_discovered {
             return;
         }
-        let changes = self.shared.pool().merge_discovered(&link.info.connect_urls, link.id, false);
+        let changes = self.shared.pool().merge_discovered(&link.info.connect_urls, link.id, link.io.is_tls());
         self.shared.tell_servers(changes);
     }
 

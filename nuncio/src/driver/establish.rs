@@ -1,6 +1,7 @@
 //! Finding a server and shaking hands with it.
 
 use std::future::{Future, pending, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,8 +27,10 @@ use crate::driver::wait::instant_after;
 use crate::driver::{Driver, First};
 use crate::error::{CloseReason, ConnectError};
 use crate::events::Event;
+use crate::tls::TlsProblem;
 use crate::transport::Transport;
 use crate::transport::dial::{dial, host_port, late};
+use crate::transport::secure::{Prepared, check_injection, distrust, early_end, encrypt, tls_error};
 
 /// While expired credentials are refused, newer ones are looked for this often.
 const LOOK: Duration = Duration::from_millis(250);
@@ -188,26 +191,24 @@ async fn shake_hands(
 ) -> Result<Established, ConnectError> {
     let config = &shared.config;
     let deadline = Instant::from_std(instant_after(config.connect_timeout));
-    let mut io = dial(config, &server, deadline, seed).await?;
-    let mut input = Input::new();
-    let mut handshake = Handshake::new();
-    let wait = |stage| late(config, &server, stage);
-    let greeting = step(&mut io, &mut input, &mut handshake, &server);
-    let mut info = match timeout_at(deadline, greeting).await.map_err(|_| wait("INFO"))?? {
-        Step::Connect(info) => *info,
-        other => {
-            let problem = format!("the handshake went astray: {other:?}");
-            return Err(ConnectError::Protocol { server: host_port(&server), problem });
-        }
-    };
-    check(config, &server, &info)?;
+    let (mut io, mut input, mut info) = greet(&shared, &server, seed, deadline).await?;
+    // Whatever makes TLS a must, this is the last gate before credentials.
+    if shared.security.must() && !io.is_tls() {
+        return Err(tls_error(&server, TlsProblem::NotOffered));
+    }
+    if !config.echo && info.proto < 1 {
+        return Err(ConnectError::Unsupported { server: host_port(&server), feature: "`echo(false)`" });
+    }
     let mut connect = introduction(config, &info);
+    connect.tls_required = io.is_tls();
     let challenge = Challenge::new(host_port(&server), info.nonce.clone());
     let presenting = present(&config.auth, &server, &challenge, &mut connect);
-    *presented = timeout_at(deadline, presenting).await.map_err(|_| wait("credentials"))??;
+    let late_credentials = |_| late(config, &server, "credentials");
+    *presented = timeout_at(deadline, presenting).await.map_err(late_credentials)??;
     let mut hello = Zeroizing::new(Vec::new());
     encode::connect(&mut hello, &Zeroizing::new(connect.to_json()));
     hello.extend_from_slice(encode::PING);
+    let mut handshake = Handshake::introduced();
     let answered = async {
         send(&mut io, &hello, &server).await?;
         loop {
@@ -219,8 +220,77 @@ async fn shake_hands(
             }
         }
     };
-    timeout_at(deadline, answered).await.map_err(|_| wait("PONG"))??;
+    timeout_at(deadline, answered).await.map_err(|_| late(config, &server, "PONG"))??;
     Ok((io, input, info))
+}
+
+/// Everything up to the point where credentials may be sent: TCP, `INFO` and TLS, in the order that the options ask for.
+async fn greet(
+    shared: &Shared,
+    server: &ServerAddr,
+    seed: u64,
+    deadline: Instant,
+) -> Result<Established, ConnectError> {
+    let security = &shared.security;
+    // A file that cannot be read is better known before anything is dialled.
+    let prepared = if security.must() { Some(prepare(shared, server, deadline).await?) } else { None };
+    let mut io = dial(&shared.config, server, deadline, seed).await?;
+    if security.first() {
+        io = upgrade(shared, io, prepared, server, false, deadline).await?;
+        let (input, info) = hear(shared, &mut io, server, deadline).await?;
+        return Ok((io, input, info));
+    }
+    let (input, mut info) = hear(shared, &mut io, server, deadline).await?;
+    if !security.decide(&info).map_err(|problem| tls_error(server, problem))? {
+        return Ok((io, input, info));
+    }
+    check_injection(input.rest(), server)?;
+    distrust(&mut info);
+    io = upgrade(shared, io, prepared, server, info.tls_verify, deadline).await?;
+    Ok((io, Input::new(), info))
+}
+
+async fn prepare(shared: &Shared, server: &ServerAddr, deadline: Instant) -> Result<Prepared, ConnectError> {
+    let prepared = timeout_at(deadline, shared.security.prepare(server)).await;
+    let prepared = prepared.map_err(|_| late(&shared.config, server, "reading of certificates"))?;
+    prepared.map_err(|problem| tls_error(server, problem))
+}
+
+async fn upgrade(
+    shared: &Shared,
+    io: Transport,
+    prepared: Option<Prepared>,
+    server: &ServerAddr,
+    wants_certificate: bool,
+    deadline: Instant,
+) -> Result<Transport, ConnectError> {
+    let prepared = match prepared {
+        Some(prepared) => prepared,
+        None => prepare(shared, server, deadline).await?,
+    };
+    let encrypted = timeout_at(deadline, encrypt(io, prepared, server, wants_certificate)).await;
+    let io = encrypted.map_err(|_| late(&shared.config, server, "TLS handshake"))??;
+    shared.security.insist();
+    Ok(io)
+}
+
+/// Hears how the server introduces itself.
+async fn hear(
+    shared: &Shared,
+    io: &mut Transport,
+    server: &ServerAddr,
+    deadline: Instant,
+) -> Result<(Input, ServerInfo), ConnectError> {
+    let mut input = Input::new();
+    let mut handshake = Handshake::new();
+    let greeting = step(io, &mut input, &mut handshake, server);
+    match timeout_at(deadline, greeting).await.map_err(|_| late(&shared.config, server, "INFO"))?? {
+        Step::Connect(info) => Ok((input, *info)),
+        other => {
+            let problem = format!("the handshake went astray: {other:?}");
+            Err(ConnectError::Protocol { server: host_port(server), problem })
+        }
+    }
 }
 
 async fn send(io: &mut Transport, bytes: &[u8], server: &ServerAddr) -> Result<(), ConnectError> {
@@ -228,11 +298,15 @@ async fn send(io: &mut Transport, bytes: &[u8], server: &ServerAddr) -> Result<(
         io.write_all(bytes).await?;
         io.flush().await
     };
-    written.await.map_err(|error| ConnectError::Io {
-        server: host_port(server),
-        kind: error.kind(),
-        message: error.to_string(),
-    })
+    match written.await {
+        // A server that refuses the client's certificate may have said so and hung up: read on.
+        Err(_) if io.is_tls() => Ok(()),
+        written => written.map_err(|error| broken(&error, server)),
+    }
+}
+
+fn broken(error: &io::Error, server: &ServerAddr) -> ConnectError {
+    ConnectError::Io { server: host_port(server), kind: error.kind(), message: error.to_string() }
 }
 
 /// Reads up to the next operation that the handshake has something to say about.
@@ -254,14 +328,14 @@ async fn step(
             return step.map_err(|error| refused(error, server));
         }
         match poll_fn(|cx| input.poll_fill(io, cx)).await {
-            Ok((0, _)) => return Err(refused(HandshakeError::Closed, server)),
+            Ok((0, _)) => {
+                let end = io::Error::new(io::ErrorKind::UnexpectedEof, "it closed it");
+                let early = early_end(io, &end, server);
+                return Err(early.unwrap_or_else(|| refused(HandshakeError::Closed, server)));
+            }
             Ok(_) => {}
             Err(error) => {
-                return Err(ConnectError::Io {
-                    server: host_port(server),
-                    kind: error.kind(),
-                    message: error.to_string(),
-                });
+                return Err(early_end(io, &error, server).unwrap_or_else(|| broken(&error, server)));
             }
         }
     }
@@ -274,18 +348,6 @@ fn refused(error: HandshakeError, server: &ServerAddr) -> ConnectError {
         HandshakeError::Info(error) => ConnectError::Info { server, error },
         error => ConnectError::Protocol { server, problem: error.to_string() },
     }
-}
-
-fn check(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Result<(), ConnectError> {
-    let server = host_port(server);
-    if info.tls_required {
-        let problem = "the server requires TLS, which this version of nuncio does not support".into();
-        return Err(ConnectError::Protocol { server, problem });
-    }
-    if !config.echo && info.proto < 1 {
-        return Err(ConnectError::Unsupported { server, feature: "`echo(false)`" });
-    }
-    Ok(())
 }
 
 fn introduction(config: &Config, info: &ServerInfo) -> Connect {

@@ -95,6 +95,11 @@ impl Input {
         self.decoder.decode(self.buf.get(at..).unwrap_or_default())
     }
 
+    /// What has been read and not been used up.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.buf
+    }
+
     /// Uses up the first `n` bytes, which held nothing that is kept.
     pub(crate) fn skip(&mut self, n: usize) {
         self.buf.advance(n.min(self.buf.len()));

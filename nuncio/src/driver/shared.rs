@@ -24,6 +24,7 @@ use crate::events::{Event, Hub};
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::transport::secure::Security;
 use crate::{DrainReport, Message};
 
 /// Above this many unwritten bytes a publish lets the driver run before it goes on. It bounds the burst that one
@@ -35,6 +36,7 @@ pub(crate) const MUX_SID: u64 = 1;
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) security: Security,
     core: Mutex<Core>,
     waits: Mutex<Waits>,
     pool: Mutex<Pool>,
@@ -161,7 +163,7 @@ pub(crate) enum Failure {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, pool: Pool, random: [u8; 22]) -> Arc<Self> {
+    pub(crate) fn new(config: Config, pool: Pool, security: Security, random: [u8; 22]) -> Arc<Self> {
         let mut mux_prefix = Vec::with_capacity(config.inbox_prefix.len() + random.len() + 2);
         mux_prefix.extend_from_slice(config.inbox_prefix.as_bytes());
         mux_prefix.push(b'.');
@@ -169,6 +171,7 @@ impl Shared {
         mux_prefix.push(b'.');
         Arc::new(Self {
             config,
+            security,
             core: Mutex::new(Core::new()),
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
             pool: Mutex::new(pool),

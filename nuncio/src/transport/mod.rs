@@ -1,4 +1,4 @@
-//! The way to a server: TCP, or whatever a [`Connector`] makes.
+//! The way to a server: TCP, or whatever a [`Connector`] makes, with TLS over it or without.
 
 use std::fmt;
 use std::future::Future;
@@ -13,6 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 pub(crate) mod dial;
+pub(crate) mod secure;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 /// A two-way stream of bytes that a connection can run on.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -55,6 +58,9 @@ where
 /// TCP is called directly, everything else through a table.
 pub(crate) enum Transport {
     Tcp(TcpStream),
+    /// TLS over one of the others.
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::Stream>),
     Custom(Box<dyn Connection>),
 }
 
@@ -63,6 +69,8 @@ impl Transport {
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(tcp) => tcp.local_addr().ok(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.get_ref().0.inner().local_addr(),
             Self::Custom(_) => None,
         }
     }
@@ -72,8 +80,20 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp(_) => "Tcp",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "Tls",
             Self::Custom(_) => "Custom",
         })
+    }
+}
+
+impl Transport {
+    /// Whether all that is written is encrypted.
+    pub(crate) fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return matches!(self, Self::Tls(_));
+        #[cfg(not(feature = "tls"))]
+        false
     }
 }
 
@@ -86,6 +106,14 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => match Pin::new(tls.as_mut()).poll_read(cx, buf) {
+                // A server that is killed says no farewell. Frames have lengths, so that no cut goes unnoticed.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                read => read,
+            },
             Self::Custom(custom) => Pin::new(custom).poll_read(cx, buf),
         }
     }
@@ -96,6 +124,8 @@ impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
             Self::Custom(custom) => Pin::new(custom).poll_write(cx, buf),
         }
     }
@@ -103,6 +133,8 @@ impl AsyncWrite for Transport {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
             Self::Custom(custom) => Pin::new(custom).poll_flush(cx),
         }
     }
@@ -110,6 +142,8 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
             Self::Custom(custom) => Pin::new(custom).poll_shutdown(cx),
         }
     }
@@ -121,6 +155,8 @@ impl AsyncWrite for Transport {
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
             Self::Custom(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
         }
     }
@@ -128,6 +164,8 @@ impl AsyncWrite for Transport {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.is_write_vectored(),
             Self::Custom(custom) => custom.is_write_vectored(),
         }
     }

@@ -1,0 +1,12 @@
+//! TLS: against real nats-server processes, and against servers that do what no good one does.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+mod certificates;
+mod fake;
+mod files;
+mod hostile;
+mod policy;
+mod reconnect;
+mod roots;
