@@ -52,6 +52,8 @@ pub(crate) struct Outgoing<'a> {
     payload: Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
+    /// The number of the request that it carries, if any.
+    pub(crate) request: u64,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -69,7 +71,16 @@ struct Rare {
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self { subject, payload, reply: None, headers: None, checked: false, paced: false, rare: None }
+        Self {
+            subject,
+            payload,
+            reply: None,
+            headers: None,
+            request: 0,
+            checked: false,
+            paced: false,
+            rare: None,
+        }
     }
 
     #[inline]
@@ -142,6 +153,14 @@ impl<'a> Outgoing<'a> {
         let mut core = shared.core();
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
+        }
+        if core.up
+            && core.moving.is_some_and(|newest| self.request > newest)
+            && let Some(waker) = waker
+        {
+            // Its reply might come when the server has been left.
+            core.room.push(waker.clone());
+            return Admission::Wait;
         }
         let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
         if core.batch.len() + size > room.min(BURST)

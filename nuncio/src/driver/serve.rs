@@ -45,7 +45,14 @@ impl Driver {
                     return Poll::Ready(Served::Lost(cause));
                 }
             };
-            match link.input.poll_fill(&mut link.io, cx) {
+            let read = if self.is_held(cx) {
+                // Silence is of this end's own making, and says nothing about the server.
+                link.keepalive.heard();
+                Poll::Pending
+            } else {
+                link.input.poll_fill(&mut link.io, cx)
+            };
+            match read {
                 Poll::Pending if more_to_write => {
                     cx.waker().wake_by_ref();
                     break;
@@ -76,6 +83,16 @@ impl Driver {
         }
     }
 
+    /// Whether a queue whose policy is [`OnFull::Backpressure`](crate::OnFull::Backpressure) is full. An ending reads on:
+    /// whoever asked for it may be the one who would have made room.
+    fn is_held(&mut self, cx: &Context<'_>) -> bool {
+        if !self.ending.is_none() {
+            self.holding.clear();
+        }
+        self.holding.retain(|queue| !queue.has_room(cx));
+        !self.holding.is_empty()
+    }
+
     /// Writing failed: what the server has sent before is read all the same, messages and above all its reason for
     /// closing the connection.
     fn hear_out(&mut self, link: &mut Link, cx: &mut Context<'_>) {
@@ -95,6 +112,12 @@ impl Driver {
         }
         if std::mem::take(&mut self.shared.core().orders.reconnect) {
             return Some(Served::Lost(DisconnectCause::Forced));
+        }
+        if let Some(cause) = self.renew(link) {
+            return Some(Served::Lost(cause));
+        }
+        if self.has_left() {
+            return Some(Served::Lost(DisconnectCause::LameDuck));
         }
         match link.keepalive.poll(now()) {
             Beat::Wait(_) => None,

@@ -14,8 +14,9 @@ use nuncio::{
 };
 use nuncio_server::Server;
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use crate::clock::pass;
 use crate::evil::{event, limited, lost};
 
 /// Polls `future` so often, drops it, and tells whether it was complete by then.
@@ -183,7 +184,7 @@ impl Room {
             State::Up | State::Reconnecting if !ends => {
                 limited(label, async {
                     while nc.flush().await.is_err() {
-                        sleep(Duration::from_millis(10)).await;
+                        pass(Duration::from_millis(10)).await;
                     }
                 })
                 .await;
@@ -231,7 +232,7 @@ async fn in_state(state: State) {
             room.check(verb, state, polls, &label).await;
             let gone = timeout(Duration::from_secs(10), async {
                 while Handle::current().metrics().num_alive_tasks() > before {
-                    sleep(Duration::from_millis(1)).await;
+                    pass(Duration::from_millis(1)).await;
                 }
             });
             assert!(gone.await.is_ok(), "{label}: tasks are left");
@@ -272,7 +273,7 @@ async fn connecting_dropped_at_any_point_leaves_nothing() {
         limited("no connection", server.wait_for_connections(0)).await;
         let gone = timeout(Duration::from_secs(10), async {
             while Handle::current().metrics().num_alive_tasks() > before {
-                sleep(Duration::from_millis(1)).await;
+                pass(Duration::from_millis(1)).await;
             }
         });
         assert!(gone.await.is_ok(), "{polls} polls: tasks are left");
@@ -333,7 +334,7 @@ async fn dropped_waits_for_events_lose_no_event() {
     }
     limited("the return", async {
         while room.nc.flush().await.is_err() {
-            sleep(Duration::from_millis(1)).await
+            pass(Duration::from_millis(1)).await
         }
     })
     .await;

@@ -3,10 +3,15 @@
 #![allow(clippy::string_slice, unreachable_pub)]
 
 mod cancel;
+mod clock;
 mod cuts;
 mod down;
+mod drops;
 mod evil;
+mod handshake;
 mod hostile;
+mod memory;
+mod outbox;
 mod partial;
 mod proxy;
 mod restart;

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use nuncio::{Backoff, Connect, DisconnectCause, Event, PublishError, WhenFull};
 use nuncio_testkit::{Cut, NatsServer, Proxy};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use crate::clock::pass;
 use crate::session;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -125,7 +126,7 @@ async fn a_cut_in_the_middle_of_much_keeps_what_was_not_written() {
                 }
             }
         });
-        sleep(Duration::from_millis(400)).await;
+        pass(Duration::from_millis(400)).await;
         proxy.clear();
         proxy.cut_all(how);
         let kept = async {
@@ -173,7 +174,7 @@ async fn a_line_that_swallows_everything_is_found_stale() {
             async move {
                 loop {
                     nc.publish("other", "x").await.unwrap();
-                    sleep(Duration::from_millis(20)).await;
+                    pass(Duration::from_millis(20)).await;
                 }
             }
         });

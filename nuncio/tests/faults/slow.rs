@@ -48,11 +48,9 @@ impl Room {
     fn slow_events(&mut self) -> Vec<Event> {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut seen = Vec::new();
-        loop {
-            match std::pin::pin!(self.events.next()).poll(&mut context) {
-                std::task::Poll::Ready(Some(event)) => seen.push(event),
-                _ => break,
-            }
+        while let std::task::Poll::Ready(Some(event)) = std::pin::pin!(self.events.next()).poll(&mut context)
+        {
+            seen.push(event);
         }
         seen.retain(|event| {
             matches!(event, Event::SlowConsumer { .. } | Event::SlowConsumerRecovered { .. })
@@ -79,7 +77,7 @@ async fn a_queue_full_of_messages_drops_the_newest_and_tells_once_an_episode() {
     assert_eq!((stats.received, stats.dropped, stats.pending, stats.delivered), (1000, 900, 100, 0));
     assert_eq!(room.nc.statistics().dropped, 900);
     let slow = Event::SlowConsumer { subject: "s".into(), sid: s.sid() };
-    assert_eq!(room.slow_events(), [slow.clone()]);
+    assert_eq!(room.slow_events(), std::slice::from_ref(&slow));
     assert_eq!(numbers(&mut s), (0..100).collect::<Vec<_>>());
     let recovered = Event::SlowConsumerRecovered { subject: "s".into(), sid: s.sid(), dropped: 900 };
     assert_eq!(room.slow_events(), [recovered]);
