@@ -353,6 +353,11 @@ impl Queue {
         Poll::Pending
     }
 
+    /// Somebody else goes on with what the subscription holds.
+    pub(crate) fn note_poller(&self) {
+        lock(&self.state).poller = Some(Poller::current());
+    }
+
     /// The subscription holds so much that it has not handed out yet.
     #[inline]
     pub(crate) fn note_taken(&self, messages: usize, bytes: usize) {

@@ -142,11 +142,13 @@ pub struct Subscription {
     inner: Interested,
     batch: VecDeque<Message>,
     batch_bytes: usize,
+    /// The waker that the last poll came with, by its address, to see cheaply when somebody else takes over.
+    polled_by: usize,
 }
 
 impl Subscription {
     pub(crate) fn new(inner: Interested) -> Self {
-        Self { inner, batch: VecDeque::new(), batch_bytes: 0 }
+        Self { inner, batch: VecDeque::new(), batch_bytes: 0, polled_by: 0 }
     }
 
     /// The next message; `None` when the subscription has ended.
@@ -169,12 +171,23 @@ impl Subscription {
 
     #[inline]
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let waker = cx.waker().data().addr();
+        if waker != self.polled_by {
+            self.taken_over(waker);
+        }
         if let Some(message) = self.batch.pop_front() {
             self.batch_bytes = self.batch_bytes.saturating_sub(message.len());
             self.inner.queue.note_taken(self.batch.len(), self.batch_bytes);
             return Poll::Ready(Some(message));
         }
         self.poll_batch(cx)
+    }
+
+    /// A drain has to know whom it waits for: who handles the rest of the batch need not be who took it.
+    #[cold]
+    fn taken_over(&mut self, waker: usize) {
+        self.polled_by = waker;
+        self.inner.queue.note_poller();
     }
 
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {

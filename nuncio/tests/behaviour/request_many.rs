@@ -87,7 +87,8 @@ rules! {
         request.respond("a").await.unwrap();
         assert_eq!(text(&replies.next().await.unwrap().unwrap()), "a");
         // The application is busy for longer than a stall, while the next reply is on its way.
-        tokio::time::sleep(stall * 2).await;
+        let mut busy = nc.subscribe(unique()).first_message_timeout(stall * 2).await.unwrap();
+        rest(&mut busy).await;
         request.respond("b").await.unwrap();
         settle(&[&nc]).await;
         assert_eq!(all(replies).await, (vec!["b".into()], None));
