@@ -29,6 +29,7 @@ mod client;
 pub mod codec;
 mod config;
 mod connect;
+pub mod context;
 mod drain;
 mod driver;
 pub mod error;
@@ -43,7 +44,9 @@ mod stats;
 mod subscribe;
 mod subscription;
 mod sync;
+pub mod trace;
 mod transport;
+mod wire;
 
 pub use callback::{CallbackSubscription, SubscribeCallback};
 pub use client::{Client, ConnectionState};
@@ -56,7 +59,7 @@ pub use error::{
     PublishError, RequestError, SubscribeError,
 };
 pub use events::{Event, Events};
-pub use message::Message;
+pub use message::{Message, RequestInfo};
 pub use nuncio_proto::addr::{AddrError, ServerAddr};
 pub use nuncio_proto::header::{HeaderError, HeaderMap, HeaderView, Status};
 pub use nuncio_proto::inbox::nuid;

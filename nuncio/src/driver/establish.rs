@@ -190,6 +190,7 @@ async fn shake_hands(
 }
 
 async fn send(io: &mut Transport, bytes: &[u8], server: &ServerAddr) -> Result<(), ConnectError> {
+    crate::wire::sent(bytes);
     let written = async {
         io.write_all(bytes).await?;
         io.flush().await
