@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use nuncio::context::ContextError;
 use nuncio::{
     CloseReason, ConnectError, ConnectionClosed, FlushError, PublishError, RequestError, SubscribeError,
     SubscriptionEnd,
@@ -75,6 +76,15 @@ impl From<ConnectError> for Failure {
             )),
             ConnectError::Address(_) | ConnectError::Option { .. } => Self::usage(error.to_string()),
             error => Self::connection(error.to_string()),
+        }
+    }
+}
+
+impl From<ContextError> for Failure {
+    fn from(error: ContextError) -> Self {
+        match error {
+            ContextError::Io { .. } => Self::error(error.to_string()),
+            error => Self::usage(error.to_string()),
         }
     }
 }

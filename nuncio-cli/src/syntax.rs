@@ -38,16 +38,14 @@ pub(crate) struct Global {
     ///
     /// A user and password, or a token, in a URL go before --user, --password and --token; put secrets in the
     /// environment rather than on the command line, where other users of the machine can see them.
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "NATS_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        default_value = "nats://127.0.0.1:4222"
-    )]
-    pub(crate) server: String,
+    #[arg(short, long, global = true, env = "NATS_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// NATS context to take servers, credentials and inbox prefix from; other options go before it.
+    ///
+    /// Without it, and without --server, the selected context is used, if one is: see `nuncio context`. Without any of
+    /// them the server is nats://127.0.0.1:4222.
+    #[arg(long, global = true, env = "NATS_CONTEXT", value_name = "NAME")]
+    pub(crate) context: Option<String>,
     /// User to log in as; for `nuncio server`, the user that clients have to be.
     #[arg(long, global = true, env = "NATS_USER", hide_env_values = true)]
     pub(crate) user: Option<String>,

@@ -55,6 +55,27 @@ pub fn publish_head(
     }
 }
 
+/// `HPUB` with a header block as it was received, up to and with its empty line; the caller sends the payload and CRLF
+/// behind it.
+pub fn forward_head(
+    out: &mut Vec<u8>,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    block: &[u8],
+    payload_len: usize,
+) {
+    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + block.len());
+    out.extend_from_slice(b"HPUB ");
+    term(out, subject);
+    if let Some(reply) = reply {
+        out.push(b' ');
+        term(out, reply);
+    }
+    space_and_number(out, block.len());
+    last_length(out, block.len().saturating_add(payload_len));
+    out.extend_from_slice(block);
+}
+
 /// The control line of a `PUB`, and room for `room` bytes and CRLF behind it.
 #[inline(always)]
 fn pub_head(out: &mut Vec<u8>, subject: &[u8], reply: Option<&[u8]>, payload_len: usize, room: usize) {

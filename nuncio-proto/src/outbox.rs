@@ -123,6 +123,22 @@ impl Batch {
         self.messages += 1;
     }
 
+    /// Appends a message with a header block as it was received.
+    pub fn forward(&mut self, subject: &[u8], reply: Option<&[u8]>, block: &[u8], payload: &Payload<'_>) {
+        let before = self.bytes.len();
+        encode::forward_head(&mut self.bytes, subject, reply, block, payload.len());
+        match payload {
+            Payload::Shared(data) if data.len() >= CHAIN_FROM => {
+                self.chained.push_back(Chained { at: self.bytes.len(), data: data.clone() });
+                self.len += data.len();
+            }
+            payload => self.bytes.extend_from_slice(payload.as_slice()),
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+        self.len += self.bytes.len() - before;
+        self.messages += 1;
+    }
+
     /// Appends frames that are not messages: `SUB`, `UNSUB`, `PING`, `PONG`, `CONNECT`.
     pub fn control(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.bytes.len();

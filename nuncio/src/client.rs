@@ -18,7 +18,7 @@ use crate::request::Request;
 use crate::stats::{Counters, Statistics};
 use crate::subscribe::Subscribe;
 use crate::user_info::UserInfo;
-use crate::{DrainReport, drain, flush, user_info};
+use crate::{DrainReport, Message, drain, flush, user_info};
 
 /// A connection to a NATS server or cluster, made by [`connect`](crate::connect()).
 ///
@@ -87,6 +87,28 @@ impl Client {
         payload: impl Into<Payload<'a>>,
     ) -> Publish<'a> {
         Publish::new(self.shared(), Outgoing::new(subject.into(), payload.into()))
+    }
+
+    /// Publishes a received message to another subject: the payload, the reply subject if there is one, and the header
+    /// block byte for byte, whatever is in it. Headers that are added go behind those.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// let mut old = nc.subscribe("old.orders").await?;
+    /// while let Some(m) = old.next().await {
+    ///     nc.publish_message(&m, "new.orders").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish_message<'a>(
+        &'a self,
+        message: &'a Message,
+        subject: impl Into<Subject<'a>>,
+    ) -> Publish<'a> {
+        let mut outgoing = Outgoing::forward(message, subject.into());
+        outgoing.reply = message.reply_bytes().map(Subject::from);
+        Publish::new(self.shared(), outgoing)
     }
 
     /// Publishes without waiting, for code that is not async: short for [`Publish::try_send`].

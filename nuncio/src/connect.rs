@@ -150,6 +150,10 @@ impl Connect {
         verbose(verbose: bool) => |c| c.verbose = verbose;
         /// Ask the server to check subjects more strictly. Default: no.
         pedantic(pedantic: bool) => |c| c.pedantic = pedantic;
+        /// Whether publishing to a subject with a wildcard is refused with
+        /// [`PublishError::Wildcard`](crate::PublishError::Wildcard). Servers accept it, and it reaches only who subscribes
+        /// with that very wildcard or a wider one; mostly it is a mistake. Default: no.
+        strict_subjects(strict: bool) => |c| c.strict_subjects = strict;
         /// What inboxes begin with. Default: `_INBOX`. Give each user a prefix of its own to keep replies private.
         inbox_prefix(prefix: impl Into<String>) => |c| c.inbox_prefix = prefix.into();
         /// How long one attempt to connect may take, from name look-up to the first `PONG`. Default: 20 seconds.

@@ -241,6 +241,13 @@ pub enum PublishError {
     /// The subject or the reply subject breaks a rule.
     #[error("{0}")]
     Subject(#[from] SubjectError),
+    /// The subject holds a wildcard, which [`Connect::strict_subjects`](crate::Connect::strict_subjects) forbids, or
+    /// where a literal subject is needed.
+    #[error("\"{subject}\" holds a wildcard, which only subscriptions may use")]
+    Wildcard {
+        /// The subject.
+        subject: String,
+    },
     /// A header breaks a rule.
     #[error("{0}")]
     Header(#[from] HeaderError),

@@ -30,6 +30,7 @@ mod client;
 pub mod codec;
 mod config;
 mod connect;
+pub mod context;
 mod drain;
 mod driver;
 pub mod error;
@@ -45,8 +46,10 @@ mod subscribe;
 mod subscription;
 mod sync;
 mod tls;
+pub mod trace;
 mod transport;
 mod user_info;
+mod wire;
 
 pub use auth::{Auth, AuthError};
 #[cfg(feature = "tls")]
@@ -64,7 +67,7 @@ pub use error::{
     PublishError, RequestError, SubscribeError, UserInfoError,
 };
 pub use events::{Event, Events};
-pub use message::Message;
+pub use message::{Message, RequestInfo};
 pub use nuncio_proto::addr::{AddrError, ServerAddr};
 /// User JWTs (ADR-14): reading them and issuing them.
 pub use nuncio_proto::auth::jwt;

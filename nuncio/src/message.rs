@@ -168,6 +168,62 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Responds with another message: its payload, and its header block byte for byte. Otherwise as
+    /// [`respond`](Self::respond).
+    pub fn respond_message<'a>(&'a self, other: &'a Message) -> Publish<'a> {
+        let shared = self.inner.context();
+        match self.inner.reply() {
+            Some(reply) => Publish::new(shared, Outgoing::forward(other, reply.into())),
+            None => Publish::failed(shared, PublishError::NoReply { subject: shown(self.inner.subject()) }),
+        }
+    }
+
+    /// Who sent a request that came through a service import, where the importing account shares that: the JSON of the
+    /// header `Nats-Request-Info`, which the server sets. `None` without it.
+    ///
+    /// Only a server can be trusted with it, and only for imported services: everybody else may set the header too.
+    ///
+    /// # Errors
+    ///
+    /// When the header is no JSON object.
+    pub fn request_info(&self) -> Result<Option<RequestInfo>, CodecError> {
+        let Some(text) = self.header("Nats-Request-Info") else { return Ok(None) };
+        serde_json::from_str(text)
+            .map(Some)
+            .map_err(|error| CodecError::new("Nats-Request-Info", error.to_string()))
+    }
+}
+
+/// Who sent a request, by the server's word; see [`Message::request_info`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct RequestInfo {
+    /// The account.
+    pub acc: String,
+    /// The round-trip time between the client and its server, in nanoseconds.
+    pub rtt: u64,
+    /// When the client connected.
+    pub start: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+    /// The client's address.
+    pub host: Option<String>,
+    /// The client's id at its server.
+    pub id: Option<u64>,
+    /// The name of the client's connection.
+    pub name: Option<String>,
+    /// The language of the client.
+    pub lang: Option<String>,
+    /// The version of the client.
+    pub ver: Option<String>,
+    /// The server of the client.
+    pub server: Option<String>,
+    /// The cluster of that server.
+    pub cluster: Option<String>,
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::{outbox, subject};
 
+use crate::Message;
 use crate::codec::Payload;
 use crate::config::WhenFull;
 use crate::driver::shared::{BURST, Core, Shared, Stage};
@@ -58,14 +59,16 @@ pub(crate) struct Outgoing<'a> {
     /// The driver got its turn once.
     paced: bool,
     /// What is seldom needed; apart, so that the builder is small and cheap to move.
-    rare: Option<Box<Rare>>,
+    rare: Option<Box<Rare<'a>>>,
 }
 
 #[derive(Debug, Default)]
-struct Rare {
+struct Rare<'a> {
     /// The first fault of an argument; reported when the message is sent.
     fault: Option<PublishError>,
     deadline: Option<Deadline>,
+    /// A header block that is passed on as it was received.
+    block: Option<Cow<'a, [u8]>>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -92,6 +95,33 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// Passes on what another message has, its header block byte for byte.
+    pub(crate) fn forward(message: &'a Message, subject: Subject<'a>) -> Self {
+        let mut outgoing = Self::new(subject, message.payload_bytes().into());
+        if let Some(block) = message.raw_headers() {
+            outgoing.rare.get_or_insert_default().block = Some(Cow::Borrowed(block));
+        }
+        outgoing
+    }
+
+    fn block(&self) -> Option<&[u8]> {
+        self.rare.as_ref()?.block.as_deref()
+    }
+
+    /// Where the servers on the way report what they do with the message (ADR-41).
+    pub(crate) fn trace(&mut self, destination: &str, only: bool) {
+        if let Err(error) = subject::validate_publish(destination.as_bytes()) {
+            return self.note_fault(error);
+        }
+        if !subject::is_literal(destination.as_bytes()) {
+            return self.note_fault(PublishError::Wildcard { subject: shown(destination.as_bytes()) });
+        }
+        self.header(crate::trace::DESTINATION, destination);
+        if only {
+            self.header(crate::trace::ONLY, "true");
+        }
+    }
+
     pub(crate) fn headers(&mut self, headers: HeaderMap) {
         match &mut self.headers {
             None => self.headers = Some(headers),
@@ -111,7 +141,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Checks the arguments that do not depend on the connection, once.
-    fn check(&mut self) -> Result<(), PublishError> {
+    fn check(&mut self, strict: bool) -> Result<(), PublishError> {
         if self.checked {
             return Ok(());
         }
@@ -119,6 +149,9 @@ impl<'a> Outgoing<'a> {
             return Err(fault);
         }
         subject::validate_publish(&self.subject.0)?;
+        if strict && !subject::is_literal(&self.subject.0) {
+            return Err(PublishError::Wildcard { subject: self.shown() });
+        }
         let mut subjects = self.subject.0.len();
         if let Some(reply) = &self.reply {
             subject::validate_publish(&reply.0)?;
@@ -130,14 +163,29 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = &self.payload.0 {
             return Err(error.clone().into());
         }
+        self.join_headers();
         self.checked = true;
         Ok(())
+    }
+
+    /// Headers that were added to a block that is passed on go behind its own.
+    fn join_headers(&mut self) {
+        let Some(block) = self.rare.as_mut().and_then(|rare| rare.block.as_mut()) else { return };
+        let Some(headers) = self.headers.take().filter(|headers| !headers.is_empty()) else { return };
+        let mut added = Vec::with_capacity(headers.encoded_len());
+        headers.encode_into(&mut added);
+        // Without the version line.
+        let lines = added.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
+        let mut joined = block.strip_suffix(b"\r\n").unwrap_or(block).to_vec();
+        joined.extend_from_slice(lines);
+        *block = Cow::Owned(joined);
     }
 
     fn size(&self) -> usize {
         // Empty headers are not sent.
         let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
-        headers.map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
+        let block = self.block().map_or(0, <[u8]>::len);
+        block + headers.map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
     }
 
     /// Encodes the message into the outbox if it is allowed and there is room.
@@ -146,7 +194,7 @@ impl<'a> Outgoing<'a> {
     /// when the answer is [`Admission::Full`].
     #[inline]
     fn admit(&mut self, shared: &Shared, reply: Option<&[u8]>, waker: Option<&Waker>) -> Admission {
-        if let Err(error) = self.check() {
+        if let Err(error) = self.check(shared.config.strict_subjects) {
             return Admission::Refused(error);
         }
         let size = self.size();
@@ -169,6 +217,12 @@ impl<'a> Outgoing<'a> {
             return full;
         }
         let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
+        if let Some(block) = self.block() {
+            let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
+            drop(core);
+            waker.into_iter().for_each(Waker::wake);
+            return Admission::Sent;
+        }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
         drop(core);
@@ -194,7 +248,8 @@ impl<'a> Outgoing<'a> {
         if size > core.max_payload {
             return Err(PublishError::TooLarge { subject: self.shown(), size, max: core.max_payload });
         }
-        if !core.headers && self.headers.as_ref().is_some_and(|headers| !headers.is_empty()) {
+        let has_headers = self.headers.as_ref().is_some_and(|headers| !headers.is_empty());
+        if !core.headers && (has_headers || self.block().is_some()) {
             return Err(PublishError::HeadersUnsupported { subject: self.shown() });
         }
         Ok(())
@@ -311,6 +366,22 @@ fn encode(
     if idle && core.up { core.driver.take() } else { None }
 }
 
+#[cold]
+fn pass_on(
+    core: &mut Core,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    block: &[u8],
+    payload: &outbox::Payload<'_>,
+    size: usize,
+) -> Option<Waker> {
+    let idle = core.batch.is_empty();
+    core.batch.forward(subject, reply, block, payload);
+    core.ledger.published += 1;
+    core.ledger.published_bytes += size as u64;
+    if idle && core.up { core.driver.take() } else { None }
+}
+
 /// A message about to be published: set its options, then await it.
 ///
 /// Returned by [`Client::publish`](crate::Client::publish) and [`Message::respond`](crate::Message::respond).
@@ -366,6 +437,19 @@ impl<'a> Publish<'a> {
     #[inline]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.message.headers(headers);
+        self
+    }
+
+    /// Asks the servers on the message's way to report to `destination` what they do with it (ADR-41), besides
+    /// delivering it; [`trace`](crate::trace) reads the reports. Each message should have a destination of its own.
+    pub fn trace(mut self, destination: &str) -> Self {
+        self.message.trace(destination, false);
+        self
+    }
+
+    /// As [`trace`](Self::trace), without delivering the message to anybody.
+    pub fn trace_only(mut self, destination: &str) -> Self {
+        self.message.trace(destination, true);
         self
     }
 

@@ -87,6 +87,19 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Asks the servers on the request's way to report to `destination`, as [`Publish::trace`](crate::Publish::trace)
+    /// does.
+    pub fn trace(mut self, destination: &str) -> Self {
+        self.message.trace(destination, false);
+        self
+    }
+
+    /// As [`trace`](Self::trace), without delivering the request to anybody: there will be no reply.
+    pub fn trace_only(mut self, destination: &str) -> Self {
+        self.message.trace(destination, true);
+        self
+    }
+
     /// Receives the reply on a subscription of this request's own, which is made before the request is sent and gone
     /// once it is over, whichever way.
     ///

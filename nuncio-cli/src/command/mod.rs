@@ -1,5 +1,6 @@
 //! The commands, one a file: what may be written, what it means, and how it is done.
 
+mod context;
 mod events;
 mod publish;
 mod reply;
@@ -68,4 +69,5 @@ commands! {
     Rtt("rtt"): rtt;
     Events("events"): events;
     Server("server"): server;
+    Context("context"): context;
 }

@@ -2,6 +2,7 @@
 //! Runs the built program against the embedded server.
 #![cfg(unix)]
 
+mod context;
 mod ending;
 mod events;
 mod publish;
@@ -63,10 +64,12 @@ impl Ran {
 /// The program, away from the environment's settings, with stdin at its end.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
-    for variable in ["NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"] {
+    for variable in ["NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CONTEXT"] {
         command.env_remove(variable);
     }
     command
+        // Away from the contexts of whoever runs the tests.
+        .env("XDG_CONFIG_HOME", "/nowhere")
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -294,6 +294,7 @@ async fn hear(
 }
 
 async fn send(io: &mut Transport, bytes: &[u8], server: &ServerAddr) -> Result<(), ConnectError> {
+    crate::wire::sent(bytes);
     let written = async {
         io.write_all(bytes).await?;
         io.flush().await

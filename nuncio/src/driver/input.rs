@@ -56,6 +56,7 @@ impl Input {
             Poll::Pending => return Poll::Pending,
         };
         let full = n == room;
+        crate::wire::received(self.buf.get(self.buf.len() - n..).unwrap_or_default());
         self.adapt(n, full);
         Poll::Ready(Ok((n, full)))
     }

@@ -97,6 +97,7 @@ impl Driver {
             match Pin::new(&mut link.io).poll_write(cx, rest) {
                 Poll::Ready(Ok(0)) => return Err(DisconnectCause::Eof),
                 Poll::Ready(Ok(n)) => {
+                    crate::wire::sent(rest.get(..n).unwrap_or_default());
                     link.urgent_written += n;
                     link.unflushed = true;
                     Counters::add(&self.shared.counters.out_bytes, n as u64);
@@ -128,6 +129,7 @@ impl Driver {
             match written {
                 Poll::Ready(Ok(0)) => return Err(DisconnectCause::Eof),
                 Poll::Ready(Ok(n)) => {
+                    crate::wire::sent_slices(slices.get(..used).unwrap_or_default(), n);
                     self.writing.advance(n);
                     link.unflushed = true;
                     Counters::add(&self.shared.counters.out_bytes, n as u64);

@@ -1,0 +1,113 @@
+//! `nuncio context`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use nuncio::context::{Context, Contexts};
+use serde::Serialize;
+
+use crate::command::Session;
+use crate::exit::Failure;
+use crate::output::{Show, printable};
+
+/// List, select and show NATS contexts.
+///
+/// A context is a file with connection options, nats/context/NAME.json below $XDG_CONFIG_HOME or ~/.config. The selected
+/// one is used by every command that is given neither --server nor --context.
+#[derive(Debug, Args)]
+pub(crate) struct Syntax {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List all contexts; with --json one object each (name, selected, description).
+    Ls,
+    /// Select a context.
+    Select {
+        /// Its name.
+        name: String,
+    },
+    /// Show a context, secrets left out; with --json as one object (name, selected, options).
+    Show {
+        /// Its name. Default: the selected one.
+        name: Option<String>,
+    },
+}
+
+pub(crate) struct Task {
+    action: Action,
+}
+
+impl Syntax {
+    pub(crate) fn resolve(self) -> Result<Task, Failure> {
+        Ok(Task { action: self.action })
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    selected: bool,
+    description: Option<String>,
+}
+
+impl Show for Line {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mark = if self.selected { "*" } else { " " };
+        let name = printable(&self.name);
+        match &self.description {
+            Some(text) => writeln!(out, "{mark} {name}  {}", printable(text)),
+            None => writeln!(out, "{mark} {name}"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Whole {
+    name: String,
+    selected: bool,
+    options: BTreeMap<String, String>,
+}
+
+impl Show for Whole {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        let selected = if self.selected { " (selected)" } else { "" };
+        writeln!(out, "{}{selected}", printable(&self.name))?;
+        for (name, text) in &self.options {
+            writeln!(out, "  {}: {}", printable(name), printable(text))?;
+        }
+        Ok(())
+    }
+}
+
+impl Task {
+    // As all commands are, though nothing is awaited.
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
+        let mut out = session.out;
+        let contexts = Contexts::of_user()?;
+        match self.action {
+            Action::Ls => {
+                let selected = contexts.selected()?;
+                for name in contexts.names()? {
+                    // One that cannot be read is listed all the same; `show` tells what is wrong with it.
+                    let description = contexts.load(&name).ok();
+                    let description = description.as_ref().and_then(Context::description).map(str::to_owned);
+                    let selected = selected.as_ref() == Some(&name);
+                    out.show(&Line { name, selected, description })?;
+                }
+            }
+            Action::Select { name } => contexts.select(&name)?,
+            Action::Show { name } => {
+                let context = contexts.load(&name.unwrap_or_default())?;
+                let selected = contexts.selected()?.as_deref() == Some(context.name());
+                let options = context.shown().map(|(name, text)| (name.to_owned(), text)).collect();
+                out.show(&Whole { name: context.name().to_owned(), selected, options })?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+}
