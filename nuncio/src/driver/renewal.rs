@@ -4,14 +4,13 @@
 //! confirms all that was written, what is published meanwhile waits, and open requests get time for their replies.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::auth::Presented;
 use crate::driver::Driver;
 use crate::driver::ending::Ending;
 use crate::driver::link::Link;
-use crate::driver::shared::{Waiter, now};
+use crate::driver::shared::now;
 use crate::driver::wait::instant_after;
 use crate::error::DisconnectCause;
 
@@ -21,10 +20,14 @@ const LONGEST_LEAD: Duration = Duration::from_secs(60);
 /// Looks for newer credentials are at least this far apart.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a connection has to last before its expiry is taken as what had to come.
+const SOME_USE: Duration = Duration::from_millis(1500);
+
 /// When the credentials of a connection are to be renewed, and how far that has come.
 #[derive(Debug, Default)]
 pub(crate) struct Renewal {
     pub(super) presented: Presented,
+    since: Option<Instant>,
     /// When to look next.
     look: Option<Instant>,
     pause: Duration,
@@ -37,8 +40,8 @@ enum Step {
     Watching,
     /// There are newer credentials: as soon as no request is open, or at that time.
     Wanted(Instant),
-    /// The server is asked to confirm what was published up to here.
-    Asked,
+    /// With the next batch the server is asked to confirm all up to there.
+    Asking,
     /// That is being written, and nothing more.
     Holding,
     Confirmed,
@@ -47,7 +50,7 @@ enum Step {
 impl Renewal {
     /// `renewed` is the expiry that this connection was made for, if it was.
     pub(super) fn new(presented: Presented, renewed: Option<SystemTime>, jitter: f64) -> Self {
-        let mut renewal = Self { presented, ..Self::default() };
+        let mut renewal = Self { presented, since: Some(now()), ..Self::default() };
         let presented = &renewal.presented;
         let Some(expires) = presented.expires.filter(|_| presented.may_be_renewed()) else { return renewal };
         // What is asked for newer ones and yields the same again is not asked a second time.
@@ -66,18 +69,30 @@ impl Renewal {
         match self.step {
             Step::Watching => self.look,
             Step::Wanted(latest) => Some(latest),
-            Step::Asked | Step::Holding | Step::Confirmed => None,
+            Step::Asking | Step::Holding | Step::Confirmed => None,
         }
     }
 
-    /// A batch is about to be taken from the outbox; true if it has to stay there.
-    pub(super) fn holds_back(&mut self, empty: bool) -> bool {
-        if self.step == Step::Asked && !empty {
-            // The question is in this batch, behind all that it is about.
-            self.step = Step::Holding;
-            return false;
+    /// Whether the server is to be asked, at the end of the batch that is about to be taken from the outbox.
+    pub(super) fn asks(&self) -> bool {
+        self.step == Step::Asking
+    }
+
+    /// Whether what is in the outbox has to stay there; a batch with the question does not.
+    pub(super) fn holds_back(&mut self) -> bool {
+        match self.step {
+            Step::Asking => {
+                self.step = Step::Holding;
+                false
+            }
+            step => matches!(step, Step::Holding | Step::Confirmed),
         }
-        matches!(self.step, Step::Holding | Step::Confirmed)
+    }
+
+    /// Whether the credentials have expired after a connection that was of some use: in its last second a JWT is
+    /// still accepted, only to expire at once.
+    pub(super) fn has_run_out(&self) -> bool {
+        self.presented.have_expired() && self.since.is_some_and(|since| now() >= since + SOME_USE)
     }
 
     pub(super) fn confirmed(&mut self) {
@@ -116,15 +131,12 @@ impl Driver {
             Step::Wanted(latest) => {
                 let free = self.shared.waits().requests.is_empty();
                 if free || latest <= now() {
-                    link.renewal.step = Step::Asked;
-                    let waker = self.shared.core().ping(Waiter::Renewal);
-                    // The outbox may have been full already, and nobody woken.
-                    waker.into_iter().for_each(Waker::wake);
+                    link.renewal.step = Step::Asking;
                     self.shared.wake_driver();
                 }
                 None
             }
-            Step::Asked | Step::Holding => None,
+            Step::Asking | Step::Holding => None,
             Step::Confirmed => {
                 self.renewed = Some(expires);
                 Some(DisconnectCause::CredentialsRenewed)

@@ -30,8 +30,9 @@ impl Driver {
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
         let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
-            && link.renewal.presented.have_expired();
-        if expired || cause == DisconnectCause::CredentialsRenewed {
+            && link.renewal.has_run_out();
+        let renewed = cause == DisconnectCause::CredentialsRenewed;
+        if expired || renewed {
             // That was to come: it says nothing against the server.
             self.pool.left();
         } else {
@@ -44,7 +45,8 @@ impl Driver {
         // The limit applies now instead of the pace.
         let room = std::mem::take(&mut self.shared.core().room);
         room.into_iter().for_each(Waker::wake);
-        if self.shared.config.fail_requests_on_disconnect {
+        // Replies find their way over the new connection as well.
+        if self.shared.config.fail_requests_on_disconnect && !renewed {
             self.fail_requests(&Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
