@@ -28,10 +28,12 @@ pub enum Scheme {
     Ws,
     /// `wss://`: WebSocket over TLS.
     Wss,
+    /// `unix://`: a Unix socket.
+    Unix,
 }
 
 impl Scheme {
-    const ALL: [Scheme; 4] = [Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss];
+    const ALL: [Scheme; 5] = [Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss, Scheme::Unix];
 
     /// The name, without `://`.
     pub fn as_str(self) -> &'static str {
@@ -40,13 +42,14 @@ impl Scheme {
             Scheme::Tls => "tls",
             Scheme::Ws => "ws",
             Scheme::Wss => "wss",
+            Scheme::Unix => "unix",
         }
     }
 
     /// The port where an address names none.
     pub fn default_port(self) -> u16 {
         match self {
-            Scheme::Nats | Scheme::Tls => 4222,
+            Scheme::Nats | Scheme::Tls | Scheme::Unix => 4222,
             Scheme::Ws => 80,
             Scheme::Wss => 443,
         }
@@ -117,7 +120,9 @@ impl ServerAddr {
     ///
     /// The host is a name, an IPv4 or an IPv6 address, the last with or without square brackets (with them if
     /// a port follows). An IPv4 address that is mapped to IPv6 becomes IPv4. User, password and token are
-    /// percent-decoded. Only `ws` and `wss` may have a path.
+    /// percent-decoded. `ws` and `wss` may have a path.
+    ///
+    /// A Unix socket is `unix://[user:password@ or token@]/path`, with the path percent-decoded.
     ///
     /// # Errors
     ///
@@ -134,8 +139,9 @@ impl ServerAddr {
             }
             None => (Scheme::Nats, text),
         };
+        let ends_host = |c: char| c == '/' || scheme != Scheme::Unix && (c == '?' || c == '#');
         let (authority, path) =
-            rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len())).unwrap_or((rest, ""));
+            rest.split_at_checked(rest.find(ends_host).unwrap_or(rest.len())).unwrap_or((rest, ""));
         // An unencoded `/` in a password would else make half of the password a host.
         if path.contains('@') {
             return Err(fail(|addr| AddrError::InvalidUserInfo { addr }));
@@ -148,6 +154,12 @@ impl ServerAddr {
             }
             None => (None, authority),
         };
+        if scheme == Scheme::Unix {
+            if path.is_none() || !location.is_empty() {
+                return Err(fail(|addr| AddrError::InvalidPath { addr }));
+            }
+            return Ok(ServerAddr { scheme, path, credentials, host: "localhost".into(), ..ServerAddr::default() });
+        }
         let (host, port) = host_and_port(location, scheme.default_port()).map_err(fail)?;
         Ok(ServerAddr { scheme, host, port, path, credentials, tls_name: None })
     }
@@ -167,13 +179,15 @@ impl ServerAddr {
     ///
     /// The new address inherits the scheme of `from`, the server that said it, hardened if the connection has
     /// TLS; the name for the certificate, where the new host is an IP address; and, if `credentials`, those.
+    /// A server behind a Unix socket speaks of TCP.
     pub(crate) fn gossiped(
         text: &str,
         from: &ServerAddr,
         tls: bool,
         credentials: bool,
     ) -> Option<ServerAddr> {
-        let scheme = if tls { from.scheme.with_tls() } else { from.scheme };
+        let spoken_of = if from.scheme == Scheme::Unix { Scheme::Nats } else { from.scheme };
+        let scheme = if tls { spoken_of.with_tls() } else { spoken_of };
         let (host, port) = host_and_port(text.trim(), scheme.default_port()).ok()?;
         let ip = host.parse::<IpAddr>().ok();
         if ip.is_some_and(|ip| ip.is_unspecified()) {
@@ -181,7 +195,8 @@ impl ServerAddr {
         }
         let tls_name = ip.and_then(|_| from.dns_name()).map(str::to_owned);
         let credentials = from.credentials.clone().filter(|_| credentials);
-        Some(ServerAddr { scheme, host, port, path: from.path.clone(), credentials, tls_name })
+        let path = from.path.clone().filter(|_| scheme.is_websocket());
+        Some(ServerAddr { scheme, host, port, path, credentials, tls_name })
     }
 
     /// The scheme; `nats` where the text has none.
@@ -189,7 +204,7 @@ impl ServerAddr {
         self.scheme
     }
 
-    /// The host, in lower case; an IPv6 address is without brackets.
+    /// The host, in lower case; an IPv6 address is without brackets. That of a Unix socket is `localhost`.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -199,7 +214,8 @@ impl ServerAddr {
         self.port
     }
 
-    /// The path and query of a WebSocket address, beginning with `/`, unless that is all there is.
+    /// The path and query of a WebSocket address, beginning with `/`, unless that is all there is; the path of a
+    /// Unix socket.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
@@ -249,11 +265,18 @@ impl ServerAddr {
         self.host == other.host
             && self.port == other.port
             && self.scheme.is_websocket() == other.scheme.is_websocket()
+            && self.socket() == other.socket()
+    }
+
+    /// The path of a Unix socket.
+    fn socket(&self) -> Option<&str> {
+        self.path().filter(|_| self.scheme == Scheme::Unix)
     }
 
     /// The name that addresses learnt from this server inherit.
     fn dns_name(&self) -> Option<&str> {
-        let own = Some(self.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err());
+        let is_name = self.scheme != Scheme::Unix && self.host.parse::<IpAddr>().is_err();
+        let own = Some(self.host.as_str()).filter(|_| is_name);
         self.tls_name.as_deref().or(own)
     }
 }
@@ -268,6 +291,9 @@ impl FromStr for ServerAddr {
 
 impl fmt::Display for ServerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = self.socket() {
+            return write!(f, "unix://{}", socket.replace('%', "%25").replace('@', "%40"));
+        }
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         write!(f, "{}://{open}{}{close}:{}", self.scheme.as_str(), self.host, self.port)?;
         // A query may hold a key.
@@ -291,6 +317,11 @@ fn scheme_named(name: &str) -> Option<Scheme> {
 
 /// The path to keep; the outer `None` if it may not be.
 fn path_of(scheme: Scheme, path: &str) -> Option<Option<String>> {
+    if scheme == Scheme::Unix {
+        let socket = percent_decoded(path)?;
+        let may_be = socket.len() > 1 && !socket.contains(char::is_control);
+        return may_be.then_some(Some(socket));
+    }
     if path.trim_end_matches('/').is_empty() {
         return Some(None);
     }

@@ -190,7 +190,7 @@ impl Connect {
         when_full(policy: WhenFull) => |c| c.when_full = policy;
         /// How much may wait in the queue of one subscription. Default: 524,288 messages, 64 MiB.
         subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
-        /// What is dropped when the queue of a subscription is full. Default: the message that arrives.
+        /// What happens when the queue of a subscription is full. Default: the message that arrives is dropped.
         on_full(policy: OnFull) => |c| c.on_full = policy;
         /// Makes connections instead of TCP: an in-memory pipe, say. Default: none.
         connector(connector: impl Connector) => |c| c.connector = Some(Arc::new(connector));

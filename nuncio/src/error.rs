@@ -323,6 +323,24 @@ pub enum SubscribeError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The server does not let this user subscribe to the subject. Only a
+    /// [confirmed](crate::Subscribe::confirmed) subscription waits to learn that.
+    #[error("the server denies subscribing to \"{subject}\": the user's permissions do not allow it")]
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The server refuses the subscription for another reason: say, that the connection has as many as it may have.
+    #[error("the server refuses to subscribe to \"{subject}\": {error}")]
+    Refused {
+        /// The subject.
+        subject: String,
+        /// What it said.
+        error: ServerError,
+    },
+    /// The server did not confirm: nothing is subscribed to.
+    #[error("subscribing was not confirmed: {0}")]
+    Unconfirmed(FlushError),
     /// The connection is draining: no more subscriptions are accepted.
     #[error("the connection is draining: no more subscriptions are accepted")]
     Draining,
@@ -370,6 +388,14 @@ pub enum RequestError {
     Disconnected {
         /// The subject.
         subject: String,
+    },
+    /// An option has a value that cannot work.
+    #[error("option {option}: {problem}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it, and what would be right.
+        problem: &'static str,
     },
     /// The request could not be sent.
     #[error("{0}")]
@@ -525,6 +551,10 @@ impl fmt::Display for crate::SubscriptionEnd {
                     "the server denies subscribing to \"{subject}\": the user's permissions do not allow it"
                 )
             }
+            End::Refused { subject, error } => {
+                write!(f, "the server refuses to subscribe to \"{subject}\": {error}")
+            }
+            End::QueueFull => f.write_str("its queue was full: messages came faster than they were read"),
             End::FirstMessageTimeout { after } => write!(f, "no message within {after:?}"),
             End::CallbackPanicked => f.write_str("the callback panicked"),
             End::Closed(reason) => write!(f, "the connection is closed: {reason}"),

@@ -76,7 +76,12 @@ pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};
 pub use stats::Statistics;
-pub use subscribe::Subscribe;
+pub use subscribe::{Subscribe, SubscribeConfirmed};
 pub use subscription::{Subscription, SubscriptionStats};
 pub use transport::{Connection, Connector, ConnectorFuture};
 pub use user_info::{Permissions, ResponsePermission, SubjectPermission, UserInfo};
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -72,6 +72,7 @@ impl<'a> Outgoing<'a> {
         Self { subject, payload, reply: None, headers: None, checked: false, paced: false, rare: None }
     }
 
+    #[inline]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
         // Room for a few headers at once, so that the usual message allocates once.
         let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
@@ -211,10 +212,9 @@ impl<'a> Outgoing<'a> {
         }
         if let Some(waker) = waker.filter(|_| paced || patient) {
             self.paced = true;
-            if patient {
+            // A task that is polled often leaves one waker all the same.
+            if patient && core.room.last().is_none_or(|last| !last.will_wake(waker)) {
                 core.room.push(waker.clone());
-            } else {
-                waker.wake_by_ref();
             }
             return Some(Admission::Wait);
         }
@@ -246,8 +246,11 @@ impl<'a> Outgoing<'a> {
         shared: &Arc<Shared>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
-        // Without patience the task is awake already.
-        let WhenFull::Wait(after) = shared.config.when_full else { return Poll::Pending };
+        let WhenFull::Wait(after) = shared.config.when_full else {
+            // Not under the lock: a waker may do anything, publish as well.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        };
         let rare = self.rare.get_or_insert_default();
         let deadline = rare.deadline.get_or_insert_with(|| Deadline::after(shared, after));
         match deadline.poll(cx) {
@@ -268,7 +271,7 @@ impl<'a> Outgoing<'a> {
 
 enum Admission {
     Sent,
-    /// There is no room; the waker is in place.
+    /// There is no room; the waker is in place, if the policy is to wait.
     Wait,
     Refused(PublishError),
 }
@@ -326,6 +329,7 @@ impl<'a> Publish<'a> {
     }
 
     /// Sets the subject that responses are expected on.
+    #[inline]
     pub fn reply(mut self, reply: impl Into<Subject<'a>>) -> Self {
         self.message.reply = Some(reply.into());
         self
@@ -333,12 +337,14 @@ impl<'a> Publish<'a> {
 
     /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
     /// (ADR-4); a fault is reported when the message is sent.
+    #[inline]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.message.header(name, value);
         self
     }
 
     /// Appends all these headers.
+    #[inline]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.message.headers(headers);
         self
@@ -366,7 +372,10 @@ impl Future for Publish<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
+    use crate::Client;
 
     #[test]
     fn empty_headers_do_not_count_against_the_limit_since_they_are_not_sent() {
@@ -375,5 +384,27 @@ mod tests {
         assert_eq!(message.size(), 5);
         message.header("a", "b");
         assert_eq!(message.size(), "NATS/1.0\r\na: b\r\n\r\n12345".len());
+    }
+
+    /// A waker that publishes, as an executor that runs tasks in their own waking may do.
+    struct PublishOnWake(Client);
+
+    impl Wake for PublishOnWake {
+        fn wake(self: Arc<Self>) {
+            self.0.try_publish("a", "").unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_waker_may_use_the_client() {
+        let server = nuncio_server::Server::start().await.unwrap();
+        let nc = crate::connect(server.url()).when_full(WhenFull::Fail).await.unwrap();
+        let waker = Waker::from(Arc::new(PublishOnWake(nc.clone())));
+        let mut cx = Context::from_waker(&waker);
+        let payload = vec![0; 1000];
+        // Often enough that some publish has to let the connection run first.
+        let held_up = (0..1000).any(|_| Pin::new(&mut nc.publish("a", &payload)).poll(&mut cx).is_pending());
+        assert!(held_up);
+        nc.flush().await.unwrap();
     }
 }

@@ -13,7 +13,7 @@ pub enum AddrError {
     #[error("the server address is empty: write it as nats://host:4222")]
     Empty,
     /// The scheme is not one of NATS's.
-    #[error("the scheme of the server address {addr:?} is not known: use nats, tls, ws or wss")]
+    #[error("the scheme of the server address {addr:?} is not known: use nats, tls, ws, wss or unix")]
     UnknownScheme {
         /// The address.
         addr: String,
@@ -48,8 +48,11 @@ pub enum AddrError {
         /// The address.
         addr: String,
     },
-    /// There is a path that may not be there.
-    #[error("the server address {addr:?} has a path, which only ws and wss addresses may have")]
+    /// There is a path that may not be there, or a Unix socket's is missing.
+    #[error(
+        "the path of the server address {addr:?} is wrong: only ws and wss addresses may have one, \
+         and a Unix socket is written as unix:///path"
+    )]
     InvalidPath {
         /// The address.
         addr: String,

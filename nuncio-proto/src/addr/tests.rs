@@ -54,6 +54,32 @@ fn every_form_of_host_and_port_is_read() {
 }
 
 #[test]
+fn a_unix_socket_is_a_path() {
+    let addr = parse("unix:///run/nats%20a@b?c#d.sock".replace('@', "%40").as_str());
+    assert_eq!(addr.path(), Some("/run/nats a@b?c#d.sock"));
+    assert_eq!(addr.to_string(), "unix:///run/nats a%40b?c#d.sock");
+    assert_eq!(parse(&addr.to_string()), addr);
+    assert!(addr.is_loopback() && !addr.has_credentials());
+
+    let addr = parse("unix://me:canary@/run/nats.sock");
+    assert_eq!((addr.user(), addr.path()), (Some("me"), Some("/run/nats.sock")));
+    assert_eq!(addr.to_string(), "unix:///run/nats.sock");
+    assert!(addr.same_server(&parse("unix:///run/nats.sock")));
+    for other in ["unix:///run/other.sock", "localhost", "ws://localhost:4222/run/nats.sock"] {
+        assert!(!addr.same_server(&parse(other)), "{other}");
+    }
+}
+
+#[test]
+fn a_server_behind_a_unix_socket_gossips_of_tcp() {
+    let from = parse("unix:///run/nats.sock");
+    let next = ServerAddr::gossiped("10.0.0.2:1", &from, false, false).unwrap();
+    assert_eq!((next.to_string().as_str(), next.tls_name()), ("nats://10.0.0.2:1", "10.0.0.2"));
+    let next = ServerAddr::gossiped("10.0.0.2:1", &from, true, false).unwrap();
+    assert_eq!(next.to_string(), "tls://10.0.0.2:1");
+}
+
+#[test]
 fn user_information_is_decoded() {
     let addr = parse("nats://me%40home:p%3Aa%2Fs%25%C3%A9%20+@host:1");
     assert_eq!(addr.user(), Some("me@home"));
@@ -78,7 +104,7 @@ fn user_information_is_decoded() {
 fn what_is_wrong_is_named_by_kind() {
     use AddrError as E;
     type Kind = fn(String) -> AddrError;
-    let kinds: [(&str, Kind, &str); 28] = [
+    let kinds: [(&str, Kind, &str); 33] = [
         ("http://host", |addr| E::UnknownScheme { addr }, "http://host"),
         ("://host", |addr| E::UnknownScheme { addr }, "://host"),
         ("nats://", |addr| E::MissingHost { addr }, "nats://"),
@@ -107,6 +133,11 @@ fn what_is_wrong_is_named_by_kind() {
         ("ws://me:can/ary@host:1", |addr| E::InvalidUserInfo { addr }, "ws://…@host:1"),
         ("nats://host/path", |addr| E::InvalidPath { addr }, "nats://host…"),
         ("ws://host/a#b", |addr| E::InvalidPath { addr }, "ws://host…"),
+        ("unix://", |addr| E::InvalidPath { addr }, "unix://"),
+        ("unix:///", |addr| E::InvalidPath { addr }, "unix://…"),
+        ("unix://host/run/nats", |addr| E::InvalidPath { addr }, "unix://host…"),
+        ("unix:///run/%00", |addr| E::InvalidPath { addr }, "unix://…"),
+        ("unix:///run/%zz", |addr| E::InvalidPath { addr }, "unix://…"),
     ];
     for (text, kind, shown) in kinds {
         assert_eq!(error(text), kind(shown.to_owned()), "{text}");
@@ -267,7 +298,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in "[ -~é\\n]{0,40}", structured in "(nats://|ws://)?[a@:%/\\[\\]1?#]{0,12}") {
+    fn no_text_panics(text in "[ -~é\\n]{0,40}", structured in "(nats://|ws://|unix://)?[a@:%/\\[\\]1?#]{0,12}") {
         for text in [text, structured] {
             for outcome in [ServerAddr::parse(&text).map(|_| ()), ServerAddr::parse_list(&text).map(|_| ())] {
                 if let Err(error) = outcome {

@@ -9,7 +9,8 @@ use nuncio_proto::server_error::ServerError;
 
 use crate::driver::Driver;
 use crate::driver::link::Link;
-use crate::driver::shared::{Failure, MUX_SID, Waiter, now};
+use crate::driver::route::Route;
+use crate::driver::shared::{Failure, Fence, MUX_SID, Waiter, now};
 use crate::error::shown;
 use crate::events::Event;
 use crate::queue::SubscriptionEnd;
@@ -68,6 +69,9 @@ impl Driver {
                 // Whoever cancelled the flush does not want to know.
                 let _ = done.send(now());
             }
+            Waiter::Confirm(_, done) => {
+                let _ = done.send(());
+            }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
             Waiter::Drain => self.ending.answered(),
         }
@@ -110,6 +114,7 @@ impl Driver {
             ServerError::SubscribeViolation { subject, queue, sid } => {
                 self.deny_subscribe(subject, queue.as_deref(), *sid);
             }
+            ServerError::MaxSubscriptions | ServerError::InvalidSubject => self.refuse_subscribe(&error),
             error if error.closes() != Some(false) => link.note_fault(error.clone()),
             _ => {}
         }
@@ -128,8 +133,24 @@ impl Driver {
             self.shared.core().mux_live = false;
             self.fail_requests(&Failure::InboxDenied);
         } else {
+            if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {
+                let waker = self.shared.waits().requests.fail(*token, Failure::InboxDenied);
+                waker.into_iter().for_each(Waker::wake);
+            }
             self.end_subscription(sid, SubscriptionEnd::Denied { subject: shown(subject) });
         }
+    }
+
+    /// The server does not say which subscription it refuses. That of a confirmed one lies alone between two pings, and
+    /// it is the one while the answer to the first has arrived and that to the second has not.
+    fn refuse_subscribe(&mut self, error: &ServerError) {
+        let sid = match self.shared.core().fences.iter_mut().next() {
+            Some(Fence { waiter: Waiter::Confirm(sid, _), .. }) => *sid,
+            _ => return,
+        };
+        let Some(entry) = self.registry.get_mut(sid) else { return };
+        let subject = shown(&entry.interest.subject);
+        self.end_subscription(sid, SubscriptionEnd::Refused { subject, error: error.clone() });
     }
 
     pub(super) fn fail_requests(&self, failure: &Failure) {

@@ -37,7 +37,7 @@ use crate::driver::shared::Shared;
 use crate::driver::timing::Alarm;
 use crate::error::{CloseReason, ConnectError, DisconnectCause};
 use crate::events::Event;
-use crate::queue::SubscriptionEnd;
+use crate::queue::{Queue, SubscriptionEnd};
 use crate::stats::Counters;
 
 /// Tells [`connect`](crate::connect()) how the first attempt went.
@@ -60,6 +60,8 @@ pub(crate) struct Driver {
     /// The expiry of the credentials that were renewed last.
     renewed: Option<std::time::SystemTime>,
     seed: fastrand::Rng,
+    /// Queues that must have room before more is read.
+    holding: Vec<Arc<Queue>>,
     connected_before: bool,
     finished: bool,
 }
@@ -79,6 +81,7 @@ impl Driver {
             outdated: None,
             renewed: None,
             seed: fastrand::Rng::with_seed(seed),
+            holding: Vec::new(),
             connected_before: false,
             finished: false,
         }
@@ -126,6 +129,7 @@ impl Driver {
                     self.first_messages.extend(first_message);
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
+                Change::Release(sid) => self.release(sid),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
                 // The old server took the subscription along: nothing more can come.
                 Change::Drain(sid) if !self.shared.core().up => {
@@ -139,6 +143,22 @@ impl Driver {
             }
         }
         self.count_subscriptions();
+    }
+
+    /// The server is told as well, unless the one reply has ended the subscription there already.
+    fn release(&mut self, sid: u64) {
+        if self.registry.remove(sid).is_some() {
+            self.unsubscribe(sid);
+        }
+    }
+
+    /// Tells the server, if there is one, that nothing more is wanted.
+    fn unsubscribe(&self, sid: u64) {
+        let waker = {
+            let mut core = self.shared.core();
+            if core.up { core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, None)) } else { None }
+        };
+        waker.into_iter().for_each(std::task::Waker::wake);
     }
 
     fn set_max(&mut self, sid: u64, max: u64) {
@@ -160,8 +180,9 @@ impl Driver {
 
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
         if let Some(entry) = self.registry.remove(sid) {
-            entry.route.end(why);
+            // Before the end is told, so that whoever hears of it finds the figure right.
             self.count_subscriptions();
+            entry.route.end(why);
         }
     }
 

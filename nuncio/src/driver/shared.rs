@@ -108,6 +108,8 @@ pub(crate) enum Waiter {
     /// Nobody: keepalive, or a checkpoint that confirms what was written.
     Nobody,
     Flush(oneshot::Sender<Instant>),
+    /// The server has taken or refused the subscription.
+    Confirm(u64, oneshot::Sender<()>),
     /// The subscription has been unsubscribed: nothing more will come for it.
     Subscription(u64, Option<oneshot::Sender<()>>),
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.

@@ -81,8 +81,8 @@ impl Driver {
     fn break_fences(&mut self, fences: Vec<Fence>) {
         for fence in fences {
             match fence.waiter {
-                // Dropping the sender tells a flush.
-                Waiter::Nobody | Waiter::Flush(_) | Waiter::Renewal => {}
+                // Dropping the sender tells those who wait.
+                Waiter::Nobody | Waiter::Flush(_) | Waiter::Confirm(..) | Waiter::Renewal => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
                 Waiter::Drain => self.ending.interrupted(),
@@ -112,10 +112,11 @@ impl Driver {
             CloseReason::Drained => SubscriptionEnd::Drained,
             reason => SubscriptionEnd::Closed(reason.clone()),
         };
-        for entry in self.registry.take_all() {
+        let entries = self.registry.take_all();
+        self.count_subscriptions();
+        for entry in entries {
             entry.route.end(end.clone());
         }
-        self.count_subscriptions();
         self.fail_requests(&Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);

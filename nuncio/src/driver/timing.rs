@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use nuncio_proto::encode;
 use tokio::time::Sleep;
 
 use crate::driver::Driver;
@@ -85,11 +84,7 @@ impl Driver {
             if self.registry.get_mut(first.sid).is_none_or(|entry| entry.received > 0) {
                 continue;
             }
-            let waker = {
-                let mut core = self.shared.core();
-                if core.up { core.control(|out| encode::unsubscribe(out, first.sid, None)) } else { None }
-            };
-            waker.into_iter().for_each(Waker::wake);
+            self.unsubscribe(first.sid);
             self.end_subscription(first.sid, SubscriptionEnd::FirstMessageTimeout { after: first.after });
         }
     }

@@ -249,6 +249,24 @@ rules! {
         assert_eq!(draining.await.unwrap().unwrap().unanswered, 0);
     }
 
+    on Setup::new().own() =>
+    async fn once_the_subscriptions_are_drained_nothing_more_is_published(mut t: Target) {
+        let nc = t
+            .connect()
+            .drain_timeout(Duration::from_millis(50))
+            .close_timeout(Duration::from_secs(1))
+            .await
+            .unwrap();
+        t.pause().await;
+        let draining = tokio::spawn({
+            let nc = nc.clone();
+            async move { nc.drain().await }
+        });
+        until("the last phase", || nc.try_publish("a", "") == Err(PublishError::Draining)).await;
+        assert_eq!(nc.publish("a", "").await, Err(PublishError::Draining));
+        assert!(!draining.await.unwrap().unwrap().flushed, "the server did not confirm");
+    }
+
     async fn a_second_drain_waits_for_the_first(t: Target) {
         let nc = t.client().await;
         let (a, b) = tokio::join!(nc.drain(), nc.drain());

