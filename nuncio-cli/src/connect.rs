@@ -1,8 +1,9 @@
 //! The connection that a command works on.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use nuncio::{Client, ServerAddr, Servers, WhenFull};
+use nuncio::{Auth, Client, ServerAddr, Servers, WhenFull};
 
 use crate::exit::Failure;
 use crate::syntax::Global;
@@ -12,6 +13,7 @@ pub(crate) struct Settings {
     servers: Vec<ServerAddr>,
     pub(crate) login: Option<Login>,
     pub(crate) token: Option<String>,
+    files: Vec<Auth>,
     name: String,
     pub(crate) timeout: Duration,
     pub(crate) json: bool,
@@ -42,7 +44,14 @@ pub(crate) fn resolve(global: Global, command: &str) -> Result<Settings, Failure
             return Err(Failure::usage("--password needs --user, or NATS_USER in the environment"));
         }
     };
+    let file = |path: Option<PathBuf>, auth: fn(PathBuf) -> Auth| {
+        path.filter(|path| !path.as_os_str().is_empty()).map(auth)
+    };
     Ok(Settings {
+        files: [file(global.nkey, Auth::nkey_file), file(global.creds, Auth::creds_file)]
+            .into_iter()
+            .flatten()
+            .collect(),
         servers,
         login,
         token: given(global.token),
@@ -71,5 +80,5 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Client, Failure> {
     if let Some(token) = &settings.token {
         connect = connect.token(token);
     }
-    Ok(connect.await?)
+    Ok(settings.files.iter().cloned().fold(connect, nuncio::Connect::auth).await?)
 }

@@ -106,6 +106,9 @@ impl Driver {
     /// Moves the renewal on; the cause once the connection is to be made anew.
     pub(super) fn renew(&mut self, link: &mut Link) -> Option<DisconnectCause> {
         let expires = link.renewal.presented.expires?;
+        if !self.shared.config.reconnect {
+            return None;
+        }
         if !matches!(self.ending, Ending::None) {
             // The end must not be held up.
             if !matches!(link.renewal.step, Step::Watching) {

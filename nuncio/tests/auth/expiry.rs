@@ -138,3 +138,28 @@ async fn a_callback_that_has_nothing_newer_is_asked_once() {
     assert_eq!(event(&mut events, lost).await, expired);
     nc.close().await;
 }
+
+#[tokio::test]
+async fn without_reconnecting_nothing_is_renewed() {
+    let op = Operator::start().await;
+    let path = op.path("user.creds");
+    write(&path, &text(&op.expiring(in_secs(2))));
+    let nc = nuncio::connect(op.server.url()).auth(Auth::creds_file(&path)).reconnect(false).await.unwrap();
+    write(&path, &text(&op.expiring(in_secs(1000))));
+    let expired = DisconnectCause::Server(ServerError::AuthenticationExpired);
+    assert_eq!(nc.closed().await, CloseReason::ReconnectOff(expired));
+}
+
+#[tokio::test]
+async fn closing_and_draining_are_not_held_up_by_a_renewal() {
+    let op = Operator::start().await;
+    let path = op.path("user.creds");
+    write(&path, &text(&op.expiring(in_secs(2))));
+    let nc = nuncio::connect(op.server.url()).auth(Auth::creds_file(&path)).await.unwrap();
+    let mut events = nc.events();
+    write(&path, &text(&op.expiring(in_secs(1000))));
+    assert_eq!(event(&mut events, lost).await, DisconnectCause::CredentialsRenewed);
+    nc.publish("a", "b").await.unwrap();
+    let report = nc.drain().await.unwrap();
+    assert!(report.flushed && report.lost == 0 && report.maybe_lost == 0, "{report:?}");
+}

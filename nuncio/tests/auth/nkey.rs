@@ -97,3 +97,17 @@ async fn of_two_of_a_kind_the_later_one_counts() {
     nuncio::connect(server.url()).auth(wrong.clone()).auth(right.clone()).await.unwrap();
     assert!(nuncio::connect(server.url()).auth(right).auth(wrong).await.unwrap_err().is_auth());
 }
+
+#[tokio::test]
+async fn the_embedded_server_verifies_keys_as_well() {
+    let key = key();
+    let server = nuncio_server::Server::builder().nkey(key.public_key()).start().await.unwrap();
+    let connect = |auth| nuncio::connect(server.url()).auth(auth);
+    connect(Auth::nkey(seed(&key))).await.unwrap();
+    assert!(connect(Auth::nkey(seed(&self::key()))).await.unwrap_err().is_auth());
+    let unsigned = nuncio::auth::Credentials::new().nkey(key.public_key());
+    let unsigned = Auth::callback(move |_| std::future::ready(Ok(unsigned.clone())));
+    assert!(connect(unsigned).await.unwrap_err().is_auth());
+    assert!(nuncio::connect(server.url()).await.unwrap_err().is_auth());
+    assert!(nuncio_server::Server::builder().nkey("UABC").start().await.is_err());
+}
