@@ -107,6 +107,7 @@ impl Driver {
     pub(super) fn renew(&mut self, link: &mut Link) -> Option<DisconnectCause> {
         let expires = link.renewal.presented.expires?;
         if !self.shared.config.reconnect {
+            link.renewal.look = None;
             return None;
         }
         if !matches!(self.ending, Ending::None) {
