@@ -1,9 +1,10 @@
 //! The connection that a command works on.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nuncio::context::{self, Context, ContextError};
-use nuncio::{Client, ServerAddr, Servers, WhenFull};
+use nuncio::{Auth, Client, ServerAddr, Servers, WhenFull};
 
 use crate::exit::Failure;
 use crate::syntax::Global;
@@ -14,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) login: Option<Login>,
     pub(crate) token: Option<String>,
     inbox_prefix: Option<String>,
+    files: Vec<Auth>,
     name: String,
     pub(crate) timeout: Duration,
     pub(crate) json: bool,
@@ -64,7 +66,14 @@ pub(crate) fn resolve(global: Global, command: &str) -> Result<Settings, Failure
         });
     }
     let inbox_prefix = from_context("inbox_prefix").map(str::to_owned);
+    let file = |path: Option<PathBuf>, auth: fn(PathBuf) -> Auth| {
+        path.filter(|path| !path.as_os_str().is_empty()).map(auth)
+    };
     Ok(Settings {
+        files: [file(global.nkey, Auth::nkey_file), file(global.creds, Auth::creds_file)]
+            .into_iter()
+            .flatten()
+            .collect(),
         servers,
         login,
         token,
@@ -116,5 +125,5 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Client, Failure> {
     if let Some(token) = &settings.token {
         connect = connect.token(token);
     }
-    Ok(connect.await?)
+    Ok(settings.files.iter().cloned().fold(connect, nuncio::Connect::auth).await?)
 }

@@ -1,5 +1,7 @@
 //! What may be written on the command line.
 
+use std::convert::Infallible;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser};
@@ -55,6 +57,12 @@ pub(crate) struct Global {
     /// Token to log in with; for `nuncio server`, the token that clients have to bring.
     #[arg(long, global = true, env = "NATS_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// Credentials file to log in with: a user JWT and its seed. It is read again whenever the connection is made anew.
+    #[arg(long, global = true, env = "NATS_CREDS", value_name = "FILE", value_parser = path)]
+    pub(crate) creds: Option<PathBuf>,
+    /// File with the seed of a user's NKEY to log in with.
+    #[arg(long, global = true, env = "NATS_NKEY", value_name = "FILE", value_parser = path)]
+    pub(crate) nkey: Option<PathBuf>,
     /// Name of the connection, for the server's monitoring. Default: "nuncio" and the command.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -77,6 +85,11 @@ impl std::fmt::Debug for Global {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
+}
+
+/// Any path; an empty one, as from the environment, is as good as none.
+fn path(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 /// A time that is longer than nothing.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nuncio_proto::auth::nkey::PublicKey;
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::secret::Secret;
 
@@ -34,6 +35,7 @@ use crate::server::Server;
 pub struct ServerBuilder {
     bind: String,
     users: Vec<(String, Secret, Option<Permissions>)>,
+    nkeys: Vec<String>,
     token: Option<Secret>,
     permissions: Option<Permissions>,
     seed: Option<u64>,
@@ -76,6 +78,7 @@ impl Default for ServerBuilder {
         ServerBuilder {
             bind: "127.0.0.1:0".to_owned(),
             users: Vec::new(),
+            nkeys: Vec::new(),
             token: None,
             permissions: None,
             seed: None,
@@ -134,6 +137,12 @@ impl ServerBuilder {
         permissions: Permissions,
     ) -> ServerBuilder {
         self.users.push((name.into(), password.into(), Some(permissions)));
+        self
+    }
+
+    /// Lets the user in who proves to have the private half of this public NKEY, `U…`, and nobody without credentials.
+    pub fn nkey(mut self, public_key: impl Into<String>) -> ServerBuilder {
+        self.nkeys.push(public_key.into());
         self
     }
 
@@ -263,7 +272,17 @@ impl ServerBuilder {
         };
         let users = self.users.into_iter().map(user).collect::<io::Result<Vec<User>>>()?;
         let permissions = self.permissions.as_ref().map(compile).transpose()?;
-        let access = Access { users, token: self.token, permissions };
+        let nkey = |text: String| {
+            let text = text.trim().to_owned();
+            match text.parse::<PublicKey>() {
+                Ok(key) => Ok((text, key)),
+                Err(error) => {
+                    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("nkey {text:?}: {error}")))
+                }
+            }
+        };
+        let nkeys = self.nkeys.into_iter().map(nkey).collect::<io::Result<_>>()?;
+        let access = Access { users, nkeys, token: self.token, permissions };
         let mut info = ServerInfo::default();
         info.version = self.version;
         info.proto = 1;

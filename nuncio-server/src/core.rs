@@ -87,6 +87,7 @@ impl Core {
         let id = self.last_client;
         let mut client = Client::new(id, peer, !self.access.wants_credentials());
         client.permissions.clone_from(&self.access.permissions);
+        client.nonce = self.access.wants_signatures().then(|| info::nonce(&mut self.random));
         let json = info::for_client(&self.info, &client, false);
         encode::info(&mut client.out, &json);
         let link = Arc::clone(&client.link);

@@ -14,6 +14,11 @@ pub(crate) fn server_id(random: &mut fastrand::Rng) -> String {
     std::iter::once('N').chain(letters.take(55)).collect()
 }
 
+/// Something to sign: 15 letters, as nats-server's.
+pub(crate) fn nonce(random: &mut fastrand::Rng) -> String {
+    std::iter::repeat_with(|| random.alphanumeric()).take(15).collect()
+}
+
 /// The JSON of an INFO for one client. `connect` makes it the one that answers the CONNECT.
 pub(crate) fn for_client(info: &ServerInfo, client: &Client, connect: bool) -> Vec<u8> {
     let mut info = info.clone();
@@ -24,6 +29,8 @@ pub(crate) fn for_client(info: &ServerInfo, client: &Client, connect: bool) -> V
     if connect {
         info.connect_info = true;
         info.remote_account = Some("$G".to_owned());
+    } else {
+        info.nonce.clone_from(&client.nonce);
     }
     info.to_json()
 }

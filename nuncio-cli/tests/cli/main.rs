@@ -2,6 +2,7 @@
 //! Runs the built program against the embedded server.
 #![cfg(unix)]
 
+mod auth;
 mod context;
 mod ending;
 mod events;
@@ -64,7 +65,9 @@ impl Ran {
 /// The program, away from the environment's settings, with stdin at its end.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
-    for variable in ["NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CONTEXT"] {
+    for variable in
+        ["NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CREDS", "NATS_NKEY", "NATS_CONTEXT"]
+    {
         command.env_remove(variable);
     }
     command

@@ -57,7 +57,8 @@ fn connect(core: &mut Core, id: u64, json: &[u8]) {
     let Ok(request) = ConnectRequest::parse(json) else { return core.close(id, Closing::Flush) };
     // A client that connects anew begins anew.
     core.unsubscribe_all(id);
-    if !core.access.admits(&request) {
+    let nonce = core.open_client(id).and_then(|client| client.nonce.clone());
+    if !core.access.admits(&request, nonce.as_deref()) {
         return core.fail(id, errors::AUTHORIZATION);
     }
     let permissions = core.access.permissions_of(request.user.as_deref());

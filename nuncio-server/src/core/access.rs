@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nuncio_proto::auth::nkey::PublicKey;
 use nuncio_proto::connect::ConnectRequest;
 use nuncio_proto::secret::Secret;
 
@@ -13,6 +14,8 @@ use crate::permissions::Compiled;
 #[derive(Clone, Default)]
 pub(crate) struct Access {
     pub(crate) users: Vec<User>,
+    /// Public keys, as text and as what verifies signatures.
+    pub(crate) nkeys: Vec<(String, PublicKey)>,
     pub(crate) token: Option<Secret>,
     /// The permissions of those who have none of their own.
     pub(crate) permissions: Option<Arc<Compiled>>,
@@ -29,11 +32,16 @@ pub(crate) struct User {
 impl Access {
     /// Whether clients must say who they are.
     pub(crate) fn wants_credentials(&self) -> bool {
-        !self.users.is_empty() || self.token.is_some()
+        !self.users.is_empty() || self.wants_signatures() || self.token.is_some()
     }
 
-    /// Whether a client may connect.
-    pub(crate) fn admits(&self, request: &ConnectRequest) -> bool {
+    /// Whether clients are given something to sign.
+    pub(crate) fn wants_signatures(&self) -> bool {
+        !self.nkeys.is_empty()
+    }
+
+    /// Whether a client may connect that was given this to sign.
+    pub(crate) fn admits(&self, request: &ConnectRequest, nonce: Option<&str>) -> bool {
         if !self.wants_credentials() {
             return true;
         }
@@ -42,7 +50,11 @@ impl Access {
         let is_known = |user: &User| {
             Some(user.name.as_str()) == request.user.as_deref() && user.password.expose() == password
         };
-        by_token || self.users.iter().any(is_known)
+        let has_signed = |(text, key): &(String, PublicKey)| {
+            let sig = request.sig.as_ref().map_or("", Secret::expose);
+            request.nkey.as_ref() == Some(text) && nonce.is_some_and(|nonce| key.verify_nonce(nonce, sig))
+        };
+        by_token || self.nkeys.iter().any(has_signed) || self.users.iter().any(is_known)
     }
 
     pub(crate) fn permissions_of(&self, user: Option<&str>) -> Option<Arc<Compiled>> {

@@ -39,6 +39,8 @@ pub(crate) struct Client {
     pub(crate) in_flight: usize,
     pub(crate) sids: HashMap<Box<[u8]>, u64>,
     pub(crate) authenticated: bool,
+    /// What it was given to sign.
+    pub(crate) nonce: Option<String>,
     pub(crate) connected: bool,
     pub(crate) first_pong_sent: bool,
     pub(crate) pings_out: u32,
@@ -94,6 +96,7 @@ impl Client {
             in_flight: 0,
             sids: HashMap::new(),
             authenticated,
+            nonce: None,
             connected: false,
             first_pong_sent: false,
             pings_out: 0,

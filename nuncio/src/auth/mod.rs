@@ -104,7 +104,10 @@ impl Auth {
     }
 
     /// A credentials file. It is read at each connect, and again shortly before its JWT expires: when there is a newer
-    /// one by then, the connection is made anew in time.
+    /// one by then, the connection is made anew in time: at a moment when no request is open, if there is one soon, and
+    /// with everything confirmed that was published. Events tell it as a disconnect with
+    /// [`DisconnectCause::CredentialsRenewed`](crate::DisconnectCause::CredentialsRenewed). Messages for subscriptions
+    /// that come between the two connections are missed, as at any reconnect.
     ///
     /// A file larger than 64 KiB is refused. A warning is logged if others than its owner may read it.
     pub fn creds_file(path: impl Into<PathBuf>) -> Self {

@@ -4,14 +4,13 @@
 //! confirms all that was written, what is published meanwhile waits, and open requests get time for their replies.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::auth::Presented;
 use crate::driver::Driver;
 use crate::driver::ending::Ending;
 use crate::driver::link::Link;
-use crate::driver::shared::{Waiter, now};
+use crate::driver::shared::now;
 use crate::driver::wait::instant_after;
 use crate::error::DisconnectCause;
 
@@ -21,10 +20,17 @@ const LONGEST_LEAD: Duration = Duration::from_secs(60);
 /// Looks for newer credentials are at least this far apart.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// A request that gets its reply tells nobody, so whether any is open is looked at this often.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// How long a connection has to last before its expiry is taken as what had to come.
+const SOME_USE: Duration = Duration::from_millis(1500);
+
 /// When the credentials of a connection are to be renewed, and how far that has come.
 #[derive(Debug, Default)]
 pub(crate) struct Renewal {
     pub(super) presented: Presented,
+    since: Option<Instant>,
     /// When to look next.
     look: Option<Instant>,
     pause: Duration,
@@ -37,8 +43,8 @@ enum Step {
     Watching,
     /// There are newer credentials: as soon as no request is open, or at that time.
     Wanted(Instant),
-    /// The server is asked to confirm what was published up to here.
-    Asked,
+    /// With the next batch the server is asked to confirm all up to there.
+    Asking,
     /// That is being written, and nothing more.
     Holding,
     Confirmed,
@@ -47,7 +53,7 @@ enum Step {
 impl Renewal {
     /// `renewed` is the expiry that this connection was made for, if it was.
     pub(super) fn new(presented: Presented, renewed: Option<SystemTime>, jitter: f64) -> Self {
-        let mut renewal = Self { presented, ..Self::default() };
+        let mut renewal = Self { presented, since: Some(now()), ..Self::default() };
         let presented = &renewal.presented;
         let Some(expires) = presented.expires.filter(|_| presented.may_be_renewed()) else { return renewal };
         // What is asked for newer ones and yields the same again is not asked a second time.
@@ -65,19 +71,31 @@ impl Renewal {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.step {
             Step::Watching => self.look,
-            Step::Wanted(latest) => Some(latest),
-            Step::Asked | Step::Holding | Step::Confirmed => None,
+            Step::Wanted(latest) => Some(self.look.map_or(latest, |look| look.min(latest))),
+            Step::Asking | Step::Holding | Step::Confirmed => None,
         }
     }
 
-    /// A batch is about to be taken from the outbox; true if it has to stay there.
-    pub(super) fn holds_back(&mut self, empty: bool) -> bool {
-        if self.step == Step::Asked && !empty {
-            // The question is in this batch, behind all that it is about.
-            self.step = Step::Holding;
-            return false;
+    /// Whether the server is to be asked, at the end of the batch that is about to be taken from the outbox.
+    pub(super) fn asks(&self) -> bool {
+        self.step == Step::Asking
+    }
+
+    /// Whether what is in the outbox has to stay there; a batch with the question does not.
+    pub(super) fn holds_back(&mut self) -> bool {
+        match self.step {
+            Step::Asking => {
+                self.step = Step::Holding;
+                false
+            }
+            step => matches!(step, Step::Holding | Step::Confirmed),
         }
-        matches!(self.step, Step::Holding | Step::Confirmed)
+    }
+
+    /// Whether the credentials have expired after a connection that was of some use: in its last second a JWT is
+    /// still accepted, only to expire at once.
+    pub(super) fn has_run_out(&self) -> bool {
+        self.presented.have_expired() && self.since.is_some_and(|since| now() >= since + SOME_USE)
     }
 
     pub(super) fn confirmed(&mut self) {
@@ -91,6 +109,10 @@ impl Driver {
     /// Moves the renewal on; the cause once the connection is to be made anew.
     pub(super) fn renew(&mut self, link: &mut Link) -> Option<DisconnectCause> {
         let expires = link.renewal.presented.expires?;
+        if !self.shared.config.reconnect {
+            link.renewal.look = None;
+            return None;
+        }
         if !matches!(self.ending, Ending::None) {
             // The end must not be held up.
             if !matches!(link.renewal.step, Step::Watching) {
@@ -116,15 +138,14 @@ impl Driver {
             Step::Wanted(latest) => {
                 let free = self.shared.waits().requests.is_empty();
                 if free || latest <= now() {
-                    link.renewal.step = Step::Asked;
-                    let waker = self.shared.core().ping(Waiter::Renewal);
-                    // The outbox may have been full already, and nobody woken.
-                    waker.into_iter().for_each(Waker::wake);
+                    link.renewal.step = Step::Asking;
                     self.shared.wake_driver();
+                } else if link.renewal.look.is_none_or(|look| look <= now()) {
+                    link.renewal.look = Some(now() + GLANCE);
                 }
                 None
             }
-            Step::Asked | Step::Holding => None,
+            Step::Asking | Step::Holding => None,
             Step::Confirmed => {
                 self.renewed = Some(expires);
                 Some(DisconnectCause::CredentialsRenewed)
@@ -147,5 +168,42 @@ impl Driver {
                 found(&shared);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(step: Step) -> Renewal {
+        Renewal { step, ..Renewal::default() }
+    }
+
+    #[test]
+    fn the_question_goes_out_with_one_batch_and_nothing_after_it() {
+        let mut renewal = at(Step::Asking);
+        assert!(renewal.asks());
+        assert!(!renewal.holds_back());
+        for _ in 0..2 {
+            assert!(!renewal.asks());
+            assert!(renewal.holds_back());
+        }
+        renewal.confirmed();
+        assert!(renewal.step == Step::Confirmed && renewal.holds_back());
+    }
+
+    #[test]
+    fn nothing_is_held_back_before_it_is_asked() {
+        for step in [Step::Watching, Step::Wanted(now())] {
+            let mut renewal = at(step);
+            assert!(!renewal.asks() && !renewal.holds_back());
+            renewal.confirmed();
+            assert_eq!(renewal.step, step);
+        }
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_renewed_are_not_looked_for() {
+        assert_eq!(Renewal::new(Presented::default(), None, 0.5).deadline(), None);
     }
 }

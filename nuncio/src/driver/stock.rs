@@ -31,8 +31,9 @@ impl Driver {
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
         let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
-            && link.renewal.presented.have_expired();
-        if expired || cause == DisconnectCause::CredentialsRenewed {
+            && link.renewal.has_run_out();
+        let renewed = cause == DisconnectCause::CredentialsRenewed;
+        if expired || renewed {
             // That was to come: it says nothing against the server.
             self.shared.pool().left();
         } else {
@@ -48,7 +49,7 @@ impl Driver {
         // Who leaves a server has waited for what it owed; replies to the rest come through the next one.
         let moved = cause == DisconnectCause::LameDuck;
         self.leaving = Leaving::No;
-        if self.shared.config.fail_requests_on_disconnect && !moved {
+        if self.shared.config.fail_requests_on_disconnect && !moved && !renewed {
             self.fail_requests(&Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");

@@ -50,8 +50,11 @@ impl Driver {
         core.ledger.in_flight = 0;
         core.ledger.in_flight_bytes = 0;
         let changes = std::mem::take(&mut core.changes);
-        let empty = core.batch.is_empty();
-        let empty = link.renewal.holds_back(empty) || empty;
+        if link.renewal.asks() {
+            // Here, so that nothing is behind it in the batch.
+            core.ping(Waiter::Renewal);
+        }
+        let empty = core.batch.is_empty() || link.renewal.holds_back();
         if empty {
             match &mut core.driver {
                 Some(waker) => waker.clone_from(cx.waker()),

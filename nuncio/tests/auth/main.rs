@@ -1,0 +1,19 @@
+//! Authentication against nats-server: keys, JWTs, credentials files, callbacks, and credentials that expire.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod operator;
+mod support;
+
+mod callback;
+mod creds;
+mod expiry;
+mod nkey;
+mod rotation;
+mod secrets;
