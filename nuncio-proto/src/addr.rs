@@ -158,7 +158,13 @@ impl ServerAddr {
             if path.is_none() || !location.is_empty() {
                 return Err(fail(|addr| AddrError::InvalidPath { addr }));
             }
-            return Ok(ServerAddr { scheme, path, credentials, host: "localhost".into(), ..ServerAddr::default() });
+            return Ok(ServerAddr {
+                scheme,
+                path,
+                credentials,
+                host: "localhost".into(),
+                ..ServerAddr::default()
+            });
         }
         let (host, port) = host_and_port(location, scheme.default_port()).map_err(fail)?;
         Ok(ServerAddr { scheme, host, port, path, credentials, tls_name: None })

@@ -8,6 +8,8 @@ use nuncio_proto::secret::Secret;
 
 use crate::queue::{Limits, OnFull};
 use crate::transport::Connector;
+#[cfg(feature = "websocket")]
+use crate::transport::websocket::MakeHeaders;
 
 /// What happens to a publish while the buffer of outgoing messages is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) subscription_limits: Limits,
     pub(crate) on_full: OnFull,
     pub(crate) connector: Option<Arc<dyn Connector>>,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket_headers: Option<Arc<MakeHeaders>>,
     pub(crate) seed: Option<u64>,
 }
 
@@ -93,6 +97,8 @@ impl Default for Config {
             subscription_limits: Limits::default(),
             on_full: OnFull::default(),
             connector: None,
+            #[cfg(feature = "websocket")]
+            websocket_headers: None,
             seed: None,
         }
     }

@@ -29,6 +29,7 @@ mod client;
 pub mod codec;
 mod config;
 mod connect;
+pub mod connector;
 mod drain;
 mod driver;
 pub mod error;
@@ -57,7 +58,7 @@ pub use error::{
 };
 pub use events::{Event, Events};
 pub use message::Message;
-pub use nuncio_proto::addr::{AddrError, ServerAddr};
+pub use nuncio_proto::addr::{AddrError, Scheme, ServerAddr};
 pub use nuncio_proto::header::{HeaderError, HeaderMap, HeaderView, Status};
 pub use nuncio_proto::inbox::nuid;
 pub use nuncio_proto::info::ServerInfo;

@@ -229,8 +229,10 @@ fn refused(error: HandshakeError, server: &ServerAddr) -> ConnectError {
 }
 
 fn check(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Result<(), ConnectError> {
+    // With WebSocket it is the address that says whether there is TLS.
+    let is_websocket = server.scheme().is_websocket();
     let server = host_port(server);
-    if info.tls_required {
+    if info.tls_required && !is_websocket {
         let problem = "the server requires TLS, which this version of nuncio does not support".into();
         return Err(ConnectError::Protocol { server, problem });
     }

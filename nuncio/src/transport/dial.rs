@@ -1,19 +1,25 @@
-//! Reaching a server: name look-up and TCP.
+//! Reaching a server: name look-up and TCP, or what takes their place, and what runs on top.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use nuncio_proto::addr::ServerAddr;
+use nuncio_proto::addr::{Scheme, ServerAddr};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
+use crate::connector::ProxyError;
 use crate::error::ConnectError;
 use crate::transport::Transport;
+#[cfg(feature = "websocket")]
+use crate::transport::websocket;
 
-/// Host and port as shown in errors and events; never user information.
+/// Host and port, or the path of a socket, as shown in errors and events; never user information.
 pub(crate) fn host_port(server: &ServerAddr) -> String {
+    if server.scheme() == Scheme::Unix {
+        return server.to_string();
+    }
     if server.host().contains(':') {
         format!("[{}]:{}", server.host(), server.port())
     } else {
@@ -21,7 +27,26 @@ pub(crate) fn host_port(server: &ServerAddr) -> String {
     }
 }
 
+/// Makes the connection that NATS is spoken on.
 pub(crate) async fn dial(
+    config: &Config,
+    server: &ServerAddr,
+    deadline: Instant,
+    seed: u64,
+) -> Result<Transport, ConnectError> {
+    let stream = reach(config, server, deadline, seed).await?;
+    #[cfg(feature = "websocket")]
+    if server.scheme().is_websocket() {
+        let upgrading = websocket::open(stream, config, server);
+        let opened =
+            timeout_at(deadline, upgrading).await.map_err(|_| late(config, server, "WebSocket upgrade"))?;
+        return opened.map(|stream| Transport::Custom(Box::new(stream)));
+    }
+    Ok(stream)
+}
+
+/// Reaches the server, by a stream of bytes that nothing has been said on.
+async fn reach(
     config: &Config,
     server: &ServerAddr,
     deadline: Instant,
@@ -36,7 +61,16 @@ pub(crate) async fn dial(
         let connecting = connector.connect(server.clone());
         let made =
             timeout_at(deadline, connecting).await.map_err(|_| late(config, server, "the connector"))?;
-        return made.map(Transport::Custom).map_err(failed);
+        return made.map(Transport::Custom).map_err(|error| match ProxyError::of(&error) {
+            Some(error) => ConnectError::Proxy { server: host_port(server), error },
+            None => failed(error),
+        });
+    }
+    #[cfg(unix)]
+    if let (Scheme::Unix, Some(path)) = (server.scheme(), server.path()) {
+        let connecting = timeout_at(deadline, tokio::net::UnixStream::connect(path));
+        let made = connecting.await.map_err(|_| late(config, server, "the Unix socket"))?;
+        return made.map(|stream| Transport::Custom(Box::new(stream))).map_err(failed);
     }
     let mut addresses = resolve(config, server, deadline).await?;
     if !config.keep_server_order {

@@ -7,11 +7,31 @@ use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use nuncio_proto::addr::ServerAddr;
+use nuncio_proto::addr::{Scheme, ServerAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 pub(crate) mod dial;
+pub(crate) mod http;
+#[cfg(feature = "websocket")]
+pub(crate) mod websocket;
+
+/// What no server list may hold, and what this build or this system lacks.
+pub(crate) fn check(servers: &[ServerAddr]) -> Result<(), String> {
+    let websocket = servers.iter().find(|server| server.scheme().is_websocket());
+    let other = servers.iter().find(|server| !server.scheme().is_websocket());
+    if let (Some(websocket), Some(other)) = (websocket, other) {
+        // A cluster tells a WebSocket client of WebSocket listeners only, and others of the others only.
+        return Err(format!("{websocket} and {other} do not go together: use WebSocket for all or for none"));
+    }
+    if let (Some(websocket), false) = (websocket, cfg!(feature = "websocket")) {
+        return Err(format!("{websocket} needs nuncio's feature \"websocket\", which is off"));
+    }
+    match servers.iter().find(|server| server.scheme() == Scheme::Unix) {
+        Some(socket) if cfg!(not(unix)) => Err(format!("{socket} needs a Unix system")),
+        _ => Ok(()),
+    }
+}
 
 /// A two-way stream of bytes that a connection can run on.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -21,9 +41,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
 /// The future of [`Connector::connect`].
 pub type ConnectorFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send>>;
 
-/// Makes connections by other means than TCP.
+/// Makes connections by other means than TCP; [`connector`](crate::connector) has some in stock.
 ///
-/// Implemented for functions from an address to a future:
+/// It makes the stream of bytes; WebSocket, where the address asks for it, runs on top of it. Implemented for functions from an address to a future:
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), nuncio::Error> {
