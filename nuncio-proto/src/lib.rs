@@ -160,6 +160,7 @@
 //! | the life of a connection | [`session`] (handshake, keepalive, fences, timers), [`pool`] (servers, back-off), [`server_error`] (`-ERR`) |
 
 pub mod addr;
+pub mod auth;
 pub mod connect;
 pub mod decode;
 pub mod encode;

@@ -62,6 +62,16 @@ impl<M, F> Requests<M, F> {
         self.slots.remove(token);
     }
 
+    /// The number of the newest request; later ones get higher numbers.
+    pub fn newest(&self) -> u64 {
+        self.opened
+    }
+
+    /// Whether a request up to that number still waits for replies.
+    pub fn is_any_open_until(&mut self, age: u64) -> bool {
+        self.slots.iter_mut().any(|r| r.age <= age && r.failure.is_none() && (r.many || r.first.is_none()))
+    }
+
     /// Open slots.
     pub fn len(&self) -> usize {
         self.slots.len()

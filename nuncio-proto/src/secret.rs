@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 /// A password, a token or a signature: there is no way to print it by accident.
 ///
 /// `Debug` shows a fixed text that does not depend on the content, and there is neither `Display` nor
-/// serialisation. The one way to the content is [`Secret::expose`], which is easy to search for.
+/// serialisation. The one way to the content is [`Secret::expose`], which is easy to search for. The memory is
+/// overwritten when it is dropped.
 ///
 /// ```
 /// use nuncio_proto::secret::Secret;
@@ -31,6 +34,12 @@ impl Secret {
     /// Whether there is no content.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -146,13 +146,12 @@ impl ServerError {
 
     /// Whether the credentials are the trouble, so that trying again with the same ones is of little use.
     ///
-    /// [`ServerError::AuthenticationTimeout`] is one of them, though a slow network can cause it as well.
+    /// [`ServerError::AuthenticationTimeout`] is not one of them: the server has not seen any.
     pub fn is_auth(&self) -> bool {
         use ServerError as E;
         matches!(
             self,
             E::AuthorizationViolation
-                | E::AuthenticationTimeout
                 | E::AuthenticationExpired
                 | E::AuthenticationRevoked
                 | E::AccountAuthenticationExpired

@@ -6,17 +6,30 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::server::Shared;
 
-/// How long to wait after a failed accept, such as for want of file descriptors.
+/// How long to wait after a failed accept, such as for want of file descriptors, and after a port in use.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How long the port from before may be in use when it is wanted again.
+const RETURN: Duration = Duration::from_secs(1);
+
 /// Listens on the address from before, or at first on the configured one.
+///
+/// A program that is being started by another thread holds copies of all sockets for a moment, so that the port from
+/// before may be in use though it was closed.
 pub(crate) async fn bind(configured: &str, before: Option<SocketAddr>) -> io::Result<TcpListener> {
-    match before {
-        Some(addr) => TcpListener::bind(addr).await,
-        None => TcpListener::bind(configured).await,
+    let Some(addr) = before else { return TcpListener::bind(configured).await };
+    let deadline = Instant::now() + RETURN;
+    loop {
+        match TcpListener::bind(addr).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            bound => return bound,
+        }
     }
 }
 

@@ -217,7 +217,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the port has been taken by another program meanwhile.
+    /// If the port has been taken by another program meanwhile, and is still in use after a second.
     ///
     /// # Cancel safety
     ///

@@ -33,7 +33,7 @@ impl Future for SubscribeCallback<'_> {
 
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(on_message) = self.on_message.take() else { return Poll::Pending };
-        let inner = self.subscribe.register(|queue| Route::Callback(Callback { on_message, queue }));
+        let inner = self.subscribe.register(|queue| Route::Callback(Callback { on_message, queue }), None);
         Poll::Ready(inner.map(|inner| CallbackSubscription { inner }))
     }
 }

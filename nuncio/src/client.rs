@@ -1,20 +1,24 @@
 //! The handle of a connection: it only forwards to the verbs.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use nuncio_proto::info::ServerInfo;
+use nuncio_proto::pool::Server as PoolServer;
 
 use crate::codec::Payload;
+use crate::connect::{Servers, check_servers};
 use crate::driver::shared::{Shared, Stage};
-use crate::error::{CloseReason, DrainError, FlushError, PublishError};
+use crate::error::{CloseReason, ConnectError, DrainError, FlushError, PublishError, UserInfoError};
 use crate::events::Events;
 use crate::publish::{Outgoing, Publish, Subject};
 use crate::request::Request;
 use crate::stats::{Counters, Statistics};
 use crate::subscribe::Subscribe;
-use crate::{DrainReport, drain, flush};
+use crate::user_info::UserInfo;
+use crate::{DrainReport, drain, flush, user_info};
 
 /// A connection to a NATS server or cluster, made by [`connect`](crate::connect()).
 ///
@@ -287,9 +291,66 @@ impl Client {
         self.shared().core().server.clone()
     }
 
+    /// The servers of the pool as they are now, those the application named before those the cluster told of.
+    pub fn servers(&self) -> Vec<PoolServer> {
+        self.shared().servers()
+    }
+
+    /// Replaces the servers of the pool, discovered ones included (ADR-40). It holds from the next attempt on: the
+    /// current connection stays; [`force_reconnect`](Self::force_reconnect) leaves it.
+    ///
+    /// Servers that stay keep their attempts. What the cluster tells of later joins again.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be used, or there is none.
+    pub fn set_servers(&self, servers: impl Into<Servers>) -> Result<(), ConnectError> {
+        let servers = servers.into().0?;
+        check_servers(&servers, &self.shared().config)?;
+        let changes = self.shared().pool().set_servers(servers);
+        self.shared().tell_servers(changes);
+        Ok(())
+    }
+
+    /// The id that the server gave this connection; a new one with each reconnect.
+    pub fn client_id(&self) -> u64 {
+        self.shared().core().info.client_id
+    }
+
+    /// This client's address as the server sees it, if it tells.
+    pub fn client_ip(&self) -> Option<String> {
+        let core = self.shared().core();
+        Some(core.info.client_ip.clone()).filter(|ip| !ip.is_empty())
+    }
+
+    /// This end of the connection, or of the last one, where it is known: for TCP.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.shared().core().local_addr
+    }
+
+    /// Live subscriptions, that for replies and those of single requests included.
+    pub fn num_subscriptions(&self) -> u64 {
+        Counters::get(&self.shared().counters.subscriptions)
+    }
+
     /// The largest message that the server allows: headers and payload together, in bytes.
     pub fn max_payload(&self) -> usize {
         self.shared().core().max_payload
+    }
+
+    /// Asks the server who this connection is to it: user, account, permissions, and when the credentials expire.
+    ///
+    /// It is a request to `$SYS.REQ.USER.INFO`, which the user's permissions must allow.
+    ///
+    /// # Errors
+    ///
+    /// [`UserInfoError`]: no answer, or none that can be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn user_info(&self) -> Result<UserInfo, UserInfoError> {
+        user_info::user_info(self).await
     }
 
     /// A new, unique subject below the inbox prefix, to receive replies on.

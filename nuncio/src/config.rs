@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_proto::pool::Backoff;
-use nuncio_proto::secret::Secret;
+use nuncio_proto::pool::{Backoff, Server as PoolServer, ServerId};
 
+use crate::auth::Auth;
 use crate::queue::{Limits, OnFull};
 use crate::transport::Connector;
 #[cfg(feature = "websocket")]
@@ -31,12 +31,13 @@ impl Default for WhenFull {
     }
 }
 
+/// Chooses the server that is dialled next.
+pub(crate) type ChooseServer = Arc<dyn Fn(&[PoolServer]) -> Option<ServerId> + Send + Sync>;
+
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) name: Option<String>,
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<Secret>,
-    pub(crate) token: Option<Secret>,
+    pub(crate) auth: Vec<Auth>,
     pub(crate) echo: bool,
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) max_reconnects: Option<u32>,
     pub(crate) backoff: Backoff,
     pub(crate) keep_server_order: bool,
+    pub(crate) move_on_lame_duck: bool,
+    pub(crate) choose_server: Option<ChooseServer>,
     pub(crate) ignore_discovered: bool,
     pub(crate) ignore_auth_error_abort: bool,
     pub(crate) fail_requests_on_disconnect: bool,
@@ -70,9 +73,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             name: None,
-            user: None,
-            password: None,
-            token: None,
+            auth: Vec::new(),
             echo: true,
             verbose: false,
             pedantic: false,
@@ -89,6 +90,8 @@ impl Default for Config {
             max_reconnects: Some(10),
             backoff: Backoff::default(),
             keep_server_order: false,
+            move_on_lame_duck: false,
+            choose_server: None,
             ignore_discovered: false,
             ignore_auth_error_abort: false,
             fail_requests_on_disconnect: true,

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use nuncio_proto::addr::{AddrError, ServerAddr};
 use nuncio_proto::inbox;
-use nuncio_proto::pool::{Backoff, Pool, PoolOptions};
-use nuncio_proto::secret::Secret;
+use nuncio_proto::pool::{Backoff, Pool, PoolOptions, Server as PoolServer, ServerId};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::Client;
+use crate::auth::Auth;
 use crate::config::{Config, WhenFull};
 use crate::driver::Driver;
 use crate::driver::shared::Shared;
@@ -41,7 +41,7 @@ pub fn connect(servers: impl Into<Servers>) -> Connect {
 
 /// The servers to connect to.
 #[derive(Clone, Debug)]
-pub struct Servers(Result<Vec<ServerAddr>, AddrError>);
+pub struct Servers(pub(crate) Result<Vec<ServerAddr>, AddrError>);
 
 impl From<&str> for Servers {
     fn from(list: &str) -> Self {
@@ -133,13 +133,15 @@ impl Connect {
     options! {
         /// Name of the connection, for the server's monitoring and logs. Default: none.
         name(name: impl Into<String>) => |c| c.name = Some(name.into());
-        /// User name and password. Those in a server's URL go before them. Default: none.
+        /// A way to authenticate, evaluated anew for each connection. Several are merged. Default: none.
+        auth(auth: Auth) => |c| c.auth.push(auth);
+        /// User name and password; short for [`Auth::user_and_password`]. Those in a server's URL go before them.
+        /// Default: none.
         user_and_password(user: impl Into<String>, password: impl Into<String>) => |c| {
-            c.user = Some(user.into());
-            c.password = Some(Secret::from(password.into()));
+            c.auth.push(Auth::user_and_password(user, password));
         };
-        /// Authentication token. That in a server's URL goes before it. Default: none.
-        token(token: impl Into<String>) => |c| c.token = Some(Secret::from(token.into()));
+        /// Authentication token; short for [`Auth::token`]. That in a server's URL goes before it. Default: none.
+        token(token: impl Into<String>) => |c| c.auth.push(Auth::token(token));
         /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
         echo(echo: bool) => |c| c.echo = echo;
         /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
@@ -172,9 +174,26 @@ impl Connect {
         max_reconnects(attempts: impl Into<Option<u32>>) => |c| c.max_reconnects = attempts.into();
         /// The waits between attempts; the first attempt after a loss is made at once. Default: exponential from 50 ms to
         /// 8 s with full jitter.
+        ///
+        /// [`Backoff::fixed`] with 2 seconds and a jitter of 100 ms (1 second where TLS is used) is what NATS.deno does
+        /// by default; [`Backoff::custom`] is its `reconnectDelayHandler`, called for each wait with its number.
         backoff(backoff: Backoff) => |c| c.backoff = backoff;
         /// Whether servers are tried in the order given instead of a random one. Default: no.
         keep_server_order(keep: bool) => |c| c.keep_server_order = keep;
+        /// Chooses the server that is dialled next, of those in the pool; `None` leaves the choice to the pool. It is
+        /// asked before every attempt, the first one included. A server that was dialled in vain since the last wait is
+        /// not dialled again before the next one, whatever the choice. Default: none.
+        choose_server(choose: impl Fn(&[PoolServer]) -> Option<ServerId> + Send + Sync + 'static) => |c| {
+            c.choose_server = Some(Arc::new(choose));
+        };
+        /// Whether a server that announces its end (lame duck mode, ADR-5) is left for another one of the pool at once,
+        /// instead of when it breaks the connection.
+        ///
+        /// Requests in flight get their replies first, for which new requests wait (at most 5 seconds, their timeouts
+        /// running); no request fails for the move. What is published during the move goes to the next server. Between the
+        /// last message from the old server and the first from the new one subscriptions hear nothing for the time of
+        /// connecting; queue groups lose nothing, since other members get what comes then. Default: no.
+        move_on_lame_duck(moves: bool) => |c| c.move_on_lame_duck = moves;
         /// Whether servers that the cluster tells of are left out. Default: no.
         ignore_discovered_servers(ignore: bool) => |c| c.ignore_discovered = ignore;
         /// Whether to go on when a server refuses the credentials twice in a row. Default: no, the connection closes.
@@ -188,7 +207,7 @@ impl Connect {
         when_full(policy: WhenFull) => |c| c.when_full = policy;
         /// How much may wait in the queue of one subscription. Default: 524,288 messages, 64 MiB.
         subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
-        /// What is dropped when the queue of a subscription is full. Default: the message that arrives.
+        /// What happens when the queue of a subscription is full. Default: the message that arrives is dropped.
         on_full(policy: OnFull) => |c| c.on_full = policy;
         /// Makes connections instead of name look-up and TCP: an in-memory pipe, or one of [`connector`](crate::connector).
         /// WebSocket, where an address asks for it, runs on top. Default: none.
@@ -251,34 +270,44 @@ impl Connect {
         let pool = Pool::new(servers, options, seed);
         // The clock of the runtime is read here.
         let _inside = runtime.enter();
-        let shared = Shared::new(config, inbox::random_token());
+        let shared = Shared::new(config, pool, inbox::random_token());
         let client = Client::new(Arc::clone(&shared));
         let (first, connected) = oneshot::channel();
         let retry = shared.config.retry_on_initial_connect;
-        runtime.spawn(Driver::new(shared, pool, seed).run(first));
+        runtime.spawn(Driver::new(shared, seed).run(first));
         Ok(Starting { client, connected: (!retry).then_some(connected) })
     }
 }
 
 fn check(servers: &[ServerAddr], config: &Config) -> Result<(), ConnectError> {
     let wrong = |option, problem: &str| Err(ConnectError::Option { option, problem: problem.into() });
-    if servers.is_empty() {
-        return wrong("servers", "there is none; give at least one address");
-    }
-    if let Err(problem) = transport::check(servers) {
-        return wrong("servers", &problem);
-    }
-    if let Some(server) = servers.iter().find(|s| s.scheme().is_tls())
-        && config.connector.is_none()
-    {
-        let problem = format!("the scheme of {server} is not supported yet; use nats://");
-        return Err(ConnectError::Option { option: "servers", problem });
+    check_servers(servers, config)?;
+    if let Some(error) = config.auth.iter().find_map(Auth::problem) {
+        return Err(error.clone().into());
     }
     if let Err(error) = inbox::validate_prefix(config.inbox_prefix.as_bytes()) {
         return wrong("inbox_prefix", &error.to_string());
     }
     if config.subscription_limits.messages == 0 || config.subscription_limits.bytes == 0 {
         return wrong("subscription_limits", "a queue without room would drop every message");
+    }
+    Ok(())
+}
+
+/// Whether this connection could dial these servers.
+pub(crate) fn check_servers(servers: &[ServerAddr], config: &Config) -> Result<(), ConnectError> {
+    if servers.is_empty() {
+        let problem = "there is none; give at least one address".into();
+        return Err(ConnectError::Option { option: "servers", problem });
+    }
+    if let Err(problem) = transport::check(servers) {
+        return Err(ConnectError::Option { option: "servers", problem });
+    }
+    if let Some(server) = servers.iter().find(|s| s.scheme().is_tls())
+        && config.connector.is_none()
+    {
+        let problem = format!("the scheme of {server} is not supported yet; use nats://");
+        return Err(ConnectError::Option { option: "servers", problem });
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use nuncio_proto::server_error::ServerError;
 use nuncio_proto::subject::SubjectError;
 use thiserror::Error as ThisError;
 
+use crate::auth::AuthError;
 use crate::codec::CodecError;
 use crate::connector::ProxyError;
 
@@ -93,9 +94,16 @@ pub enum DisconnectCause {
     /// The server left too many pings unanswered.
     #[error("the server did not answer pings")]
     Stale,
+    /// The server is about to shut down, and was left in good order for another one
+    /// ([`Connect::move_on_lame_duck`](crate::Connect::move_on_lame_duck)).
+    #[error("the server is about to shut down and was left for another one")]
+    LameDuck,
     /// The application asked for a new connection.
     #[error("reconnecting was asked for")]
     Forced,
+    /// The credentials are about to expire and there are newer ones, for which the connection is made anew.
+    #[error("reconnecting with newer credentials, since the present ones are about to expire")]
+    CredentialsRenewed,
 }
 
 impl From<io::Error> for DisconnectCause {
@@ -158,6 +166,9 @@ pub enum ConnectError {
         /// What it said.
         error: ServerError,
     },
+    /// There are no credentials to present: a file, a callback or an argument of [`Auth`](crate::Auth) is to blame.
+    #[error("{0}")]
+    Auth(#[from] AuthError),
     /// What answered does not speak the protocol as expected.
     #[error("{server}: {problem}")]
     Protocol {
@@ -226,6 +237,7 @@ impl ConnectError {
             | Self::Upgrade { .. } => true,
             Self::Proxy { error, .. } => *error != ProxyError::Authentication,
             Self::Refused { error, .. } => !error.is_auth(),
+            Self::Auth(error) => error.is_retryable(),
             _ => false,
         }
     }
@@ -339,6 +351,24 @@ pub enum SubscribeError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The server does not let this user subscribe to the subject. Only a
+    /// [confirmed](crate::Subscribe::confirmed) subscription waits to learn that.
+    #[error("the server denies subscribing to \"{subject}\": the user's permissions do not allow it")]
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The server refuses the subscription for another reason: say, that the connection has as many as it may have.
+    #[error("the server refuses to subscribe to \"{subject}\": {error}")]
+    Refused {
+        /// The subject.
+        subject: String,
+        /// What it said.
+        error: ServerError,
+    },
+    /// The server did not confirm: nothing is subscribed to.
+    #[error("subscribing was not confirmed: {0}")]
+    Unconfirmed(FlushError),
     /// The connection is draining: no more subscriptions are accepted.
     #[error("the connection is draining: no more subscriptions are accepted")]
     Draining,
@@ -386,6 +416,14 @@ pub enum RequestError {
     Disconnected {
         /// The subject.
         subject: String,
+    },
+    /// An option has a value that cannot work.
+    #[error("option {option}: {problem}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it, and what would be right.
+        problem: &'static str,
     },
     /// The request could not be sent.
     #[error("{0}")]
@@ -458,6 +496,26 @@ pub enum DrainError {
     Closed(#[from] ConnectionClosed),
 }
 
+/// The server did not tell who this connection is logged in as.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum UserInfoError {
+    /// It did not answer, or may not be asked.
+    #[error("{0}")]
+    Request(#[from] RequestError),
+    /// Its answer cannot be read.
+    #[error("{0}")]
+    Codec(#[from] CodecError),
+    /// It reported an error.
+    #[error("the server reports: {description} ({code})")]
+    Server {
+        /// The code.
+        code: u16,
+        /// Its text.
+        description: String,
+    },
+}
+
 /// Any error of this crate, for functions that pass on several kinds.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
@@ -475,6 +533,10 @@ pub enum Error {
     Flush(#[from] FlushError),
     #[error(transparent)]
     Drain(#[from] DrainError),
+    #[error(transparent)]
+    UserInfo(#[from] UserInfoError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     #[error(transparent)]
     Closed(#[from] ConnectionClosed),
     #[error(transparent)]
@@ -517,6 +579,10 @@ impl fmt::Display for crate::SubscriptionEnd {
                     "the server denies subscribing to \"{subject}\": the user's permissions do not allow it"
                 )
             }
+            End::Refused { subject, error } => {
+                write!(f, "the server refuses to subscribe to \"{subject}\": {error}")
+            }
+            End::QueueFull => f.write_str("its queue was full: messages came faster than they were read"),
             End::FirstMessageTimeout { after } => write!(f, "no message within {after:?}"),
             End::CallbackPanicked => f.write_str("the callback panicked"),
             End::Closed(reason) => write!(f, "the connection is closed: {reason}"),

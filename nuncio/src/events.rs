@@ -67,7 +67,7 @@ pub enum Event {
         /// Host and port of the server.
         server: String,
     },
-    /// A subscription's queue is full: messages are being dropped. One event an episode.
+    /// A subscription's queue is full, and what [`OnFull`](crate::OnFull) says happens. One event an episode.
     SlowConsumer {
         /// Subject of the subscription.
         subject: String,

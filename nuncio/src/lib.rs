@@ -24,6 +24,7 @@
 //!   [`Client::statistics`].
 //! - **Nothing a peer sends is fatal.** What cannot be understood is reported where it is looked at.
 
+pub mod auth;
 mod callback;
 mod client;
 pub mod codec;
@@ -45,7 +46,9 @@ mod subscribe;
 mod subscription;
 mod sync;
 mod transport;
+mod user_info;
 
+pub use auth::{Auth, AuthError};
 pub use callback::{CallbackSubscription, SubscribeCallback};
 pub use client::{Client, ConnectionState};
 pub use codec::{CodecError, Decode, Json, Payload, Text};
@@ -54,15 +57,19 @@ pub use connect::{Connect, Connecting, Servers, connect};
 pub use drain::DrainReport;
 pub use error::{
     CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError,
-    PublishError, RequestError, SubscribeError,
+    PublishError, RequestError, SubscribeError, UserInfoError,
 };
 pub use events::{Event, Events};
 pub use message::Message;
 pub use nuncio_proto::addr::{AddrError, Scheme, ServerAddr};
+/// User JWTs (ADR-14): reading them and issuing them.
+pub use nuncio_proto::auth::jwt;
+/// NKEYs: making keys, reading seeds, signing.
+pub use nuncio_proto::auth::nkey;
 pub use nuncio_proto::header::{HeaderError, HeaderMap, HeaderView, Status};
 pub use nuncio_proto::inbox::nuid;
 pub use nuncio_proto::info::ServerInfo;
-pub use nuncio_proto::pool::Backoff;
+pub use nuncio_proto::pool::{Backoff, Server as PoolServer, ServerId};
 pub use nuncio_proto::server_error::ServerError;
 pub use nuncio_proto::subject::SubjectError;
 pub use publish::{Publish, Subject};
@@ -70,6 +77,12 @@ pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};
 pub use stats::Statistics;
-pub use subscribe::Subscribe;
+pub use subscribe::{Subscribe, SubscribeConfirmed};
 pub use subscription::{Subscription, SubscriptionStats};
 pub use transport::{Connection, Connector, ConnectorFuture};
+pub use user_info::{Permissions, ResponsePermission, SubjectPermission, UserInfo};
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

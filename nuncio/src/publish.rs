@@ -52,6 +52,8 @@ pub(crate) struct Outgoing<'a> {
     payload: Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
+    /// The number of the request that it carries, if any.
+    pub(crate) request: u64,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -69,9 +71,19 @@ struct Rare {
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self { subject, payload, reply: None, headers: None, checked: false, paced: false, rare: None }
+        Self {
+            subject,
+            payload,
+            reply: None,
+            headers: None,
+            request: 0,
+            checked: false,
+            paced: false,
+            rare: None,
+        }
     }
 
+    #[inline]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
         // Room for a few headers at once, so that the usual message allocates once.
         let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
@@ -141,6 +153,14 @@ impl<'a> Outgoing<'a> {
         let mut core = shared.core();
         if let Err(error) = self.allowed(&core, size) {
             return Admission::Refused(error);
+        }
+        if core.up
+            && core.moving.is_some_and(|newest| self.request > newest)
+            && let Some(waker) = waker
+        {
+            // Its reply might come when the server has been left.
+            core.room.push(waker.clone());
+            return Admission::Wait;
         }
         let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
         if core.batch.len() + size > room.min(BURST)
@@ -328,6 +348,7 @@ impl<'a> Publish<'a> {
     }
 
     /// Sets the subject that responses are expected on.
+    #[inline]
     pub fn reply(mut self, reply: impl Into<Subject<'a>>) -> Self {
         self.message.reply = Some(reply.into());
         self
@@ -335,12 +356,14 @@ impl<'a> Publish<'a> {
 
     /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
     /// (ADR-4); a fault is reported when the message is sent.
+    #[inline]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.message.header(name, value);
         self
     }
 
     /// Appends all these headers.
+    #[inline]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.message.headers(headers);
         self

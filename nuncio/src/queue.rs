@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
+
+use nuncio_proto::server_error::ServerError;
 
 use crate::Message;
 use crate::error::CloseReason;
@@ -25,15 +27,26 @@ impl Default for Limits {
     }
 }
 
-/// What is dropped when a subscription's queue is full.
+/// What happens when a subscription's queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFull {
-    /// The message that arrives.
+    /// The message that arrives is dropped.
     #[default]
     DropNewest,
-    /// The message that has waited longest.
+    /// The message that has waited longest is dropped.
     DropOldest,
+    /// Nothing is dropped: the whole connection is not read until half of the queue's room is free again.
+    ///
+    /// The queue holds no more than its limits and what one read brings: 128 KiB, or one larger message. Meanwhile
+    /// nothing else of the connection arrives either: other subscriptions' messages, replies, confirmations of flushes;
+    /// give such a subscription a connection of its own, and do not await a request or flush in the task that reads it.
+    /// The connection does not count as lost for its silence. The server buffers, and closes the connection of a client
+    /// that leaves too much unread (nats-server: 64 MiB, or 10 seconds without taking a byte). A drain reads on.
+    Backpressure,
+    /// The subscription ends with [`SubscriptionEnd::QueueFull`] after what fits has been handed out: what it received
+    /// has no gap.
+    Close,
 }
 
 /// Why a subscription has ended.
@@ -51,6 +64,16 @@ pub enum SubscriptionEnd {
         /// The subject.
         subject: String,
     },
+    /// The server refuses the subscription for another reason, as a
+    /// [confirmed](crate::Subscribe::confirmed) subscription learns.
+    Refused {
+        /// The subject.
+        subject: String,
+        /// What the server said.
+        error: ServerError,
+    },
+    /// Its queue was full, and its policy is [`OnFull::Close`].
+    QueueFull,
     /// The first message did not arrive in time.
     FirstMessageTimeout {
         /// The time allowed.
@@ -86,6 +109,8 @@ pub(crate) struct Queue {
     /// What the subscription has taken over but not yet handed out; written by it alone.
     taken: AtomicUsize,
     taken_bytes: AtomicUsize,
+    /// The connection waits for room.
+    held: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +125,8 @@ struct State {
     finished: bool,
     poller: Option<Poller>,
     waker: Option<Waker>,
+    /// The connection, which is not read until there is room.
+    holding: Option<Waker>,
 }
 
 /// What came of a push.
@@ -109,6 +136,10 @@ pub(crate) struct Pushed {
     /// The queue has just become full.
     pub(crate) turned_slow: bool,
     pub(crate) dropped: u64,
+    /// Nothing more must be read until there is room.
+    pub(crate) holds: bool,
+    /// The subscription has to end.
+    pub(crate) overrun: bool,
 }
 
 /// What a subscription takes over at once.
@@ -139,6 +170,15 @@ pub(crate) struct Figures {
     pub(crate) pending_bytes: usize,
 }
 
+/// What was read in one burst with many messages for others is copied out of it where the consumer lags behind: else
+/// a full queue would keep many times the bytes that its limit counts.
+fn detach_small_share(batch: &mut VecDeque<Message>, bytes: usize) {
+    const SHARE: usize = 4;
+    if batch.front().is_some_and(|first| bytes.saturating_mul(SHARE) < first.pinned()) {
+        batch.iter_mut().for_each(Message::detach);
+    }
+}
+
 impl Queue {
     pub(crate) fn new(limits: Limits, on_full: OnFull) -> Self {
         Self {
@@ -147,6 +187,7 @@ impl Queue {
             on_full,
             taken: AtomicUsize::new(0),
             taken_bytes: AtomicUsize::new(0),
+            held: AtomicBool::new(false),
         }
     }
 
@@ -159,14 +200,18 @@ impl Queue {
             batch.clear();
             return pushed;
         }
+        if !state.messages.is_empty() {
+            detach_small_share(batch, bytes);
+        }
         let (taken, taken_bytes) =
             (self.taken.load(Ordering::Relaxed), self.taken_bytes.load(Ordering::Relaxed));
         let fits = state.messages.len() + taken + batch.len() <= self.limits.messages
             && state.bytes + taken_bytes + bytes <= self.limits.bytes;
-        if !fits {
+        if !fits && self.on_full != OnFull::Backpressure {
             pushed.dropped = self.push_some(&mut state, batch, taken, taken_bytes);
             state.dropped += pushed.dropped;
             pushed.turned_slow = pushed.dropped > 0 && !std::mem::replace(&mut state.slow, true);
+            pushed.overrun = pushed.dropped > 0 && self.on_full == OnFull::Close;
         } else if state.messages.is_empty() {
             std::mem::swap(&mut state.messages, batch);
             state.bytes += bytes;
@@ -174,8 +219,55 @@ impl Queue {
             state.messages.append(batch);
             state.bytes += bytes;
         }
+        if self.on_full == OnFull::Backpressure && self.is_full(&state) {
+            pushed.holds = true;
+            pushed.turned_slow = !std::mem::replace(&mut state.slow, true);
+        }
         pushed.waker = state.waker.take();
         pushed
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        state.messages.len() + self.taken.load(Ordering::Relaxed) >= self.limits.messages
+            || state.bytes + self.taken_bytes.load(Ordering::Relaxed) >= self.limits.bytes
+    }
+
+    /// Whether at least half of the room is free, or nobody wants it any more. If not, `cx` is woken when it is.
+    pub(crate) fn has_room(&self, cx: &Context<'_>) -> bool {
+        let mut state = lock(&self.state);
+        self.held.store(true, Ordering::Relaxed);
+        // Either this sees what the subscription handed out, or the subscription sees that it is waited for.
+        fence(Ordering::SeqCst);
+        let room = state.finished || state.end.is_some() || self.is_half_free(&state);
+        if room {
+            self.held.store(false, Ordering::Relaxed);
+            state.holding = None;
+        } else {
+            state.holding = Some(cx.waker().clone());
+        }
+        room
+    }
+
+    fn is_half_free(&self, state: &State) -> bool {
+        state.messages.len() + self.taken.load(Ordering::Relaxed) <= self.limits.messages / 2
+            && state.bytes + self.taken_bytes.load(Ordering::Relaxed) <= self.limits.bytes / 2
+    }
+
+    /// A message was handed out.
+    fn offer_room(&self) {
+        fence(Ordering::SeqCst);
+        if !self.held.load(Ordering::Relaxed) {
+            return;
+        }
+        let waker = {
+            let mut state = lock(&self.state);
+            if self.is_half_free(&state) { state.holding.take() } else { None }
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn on_full(&self) -> OnFull {
+        self.on_full
     }
 
     /// The slow way: one message after the other, by the policy for a full queue.
@@ -200,7 +292,8 @@ impl Queue {
                     dropped += 1;
                 }
             }
-            if full(state) {
+            // A subscription that is closed for it has no gap before its end.
+            if full(state) || (dropped > 0 && self.on_full == OnFull::Close) {
                 dropped += 1;
             } else {
                 state.bytes += len;
@@ -231,7 +324,9 @@ impl Queue {
         state.finished = true;
         state.bytes = 0;
         let messages = std::mem::take(&mut state.messages);
+        let holding = state.holding.take();
         drop(state);
+        holding.into_iter().for_each(Waker::wake);
         drop(messages);
         self.note_taken(0, 0);
     }
@@ -243,7 +338,7 @@ impl Queue {
         if !state.messages.is_empty() {
             std::mem::swap(&mut state.messages, into);
             let bytes = std::mem::take(&mut state.bytes);
-            self.note_taken(into.len(), bytes);
+            self.set_taken(into.len(), bytes);
             let recovered = std::mem::take(&mut state.slow);
             return Poll::Ready(Taken::Messages { bytes, recovered });
         }
@@ -261,6 +356,14 @@ impl Queue {
     /// The subscription holds so much that it has not handed out yet.
     #[inline]
     pub(crate) fn note_taken(&self, messages: usize, bytes: usize) {
+        self.set_taken(messages, bytes);
+        if self.on_full == OnFull::Backpressure {
+            self.offer_room();
+        }
+    }
+
+    #[inline]
+    fn set_taken(&self, messages: usize, bytes: usize) {
         self.taken.store(messages, Ordering::Relaxed);
         self.taken_bytes.store(bytes, Ordering::Relaxed);
     }

@@ -4,26 +4,28 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use nuncio_proto::encode;
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::inbox::Token;
 use nuncio_proto::registry::Interest;
+use nuncio_proto::subject;
 
 use crate::driver::route::{Change, Route};
 use crate::driver::shared::{Core, Failure, MUX_SID, Shared, Stage};
 use crate::driver::wait::instant_after;
 use crate::error::{ConnectionClosed, PublishError, RequestError, shown};
-use crate::publish::{Outgoing, Subject};
+use crate::publish::{LONGEST_SUBJECTS, Outgoing, Subject};
 use crate::request_many::RequestMany;
+use crate::subscribe::announce;
 use crate::{Message, Payload};
 
 /// A request about to be sent: set its options, then await the reply.
 ///
-/// Returned by [`Client::request`](crate::Client::request). All requests of a connection share one subscription; a
-/// reply is found by a token in its subject. The first reply wins, later ones are dropped.
+/// Returned by [`Client::request`](crate::Client::request). All requests of a connection share one subscription, unless
+/// [`no_mux`](Self::no_mux) is set; a reply is found by a token in its subject. The first reply wins, later ones are dropped.
 ///
 /// # Errors
 ///
@@ -41,6 +43,7 @@ pub struct Request<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) message: Outgoing<'a>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) no_mux: bool,
     state: State,
 }
 
@@ -56,7 +59,13 @@ enum State {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self { shared, message: Outgoing::new(subject, payload), timeout: None, state: State::New }
+        Self {
+            shared,
+            message: Outgoing::new(subject, payload),
+            timeout: None,
+            no_mux: false,
+            state: State::New,
+        }
     }
 
     /// How long to wait for the reply, from the first poll on. Default: that of
@@ -78,6 +87,25 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Receives the reply on a subscription of this request's own, which is made before the request is sent and gone
+    /// once it is over, whichever way.
+    ///
+    /// It costs the server a subscription for each request; use it where the shared inbox is not allowed, or with
+    /// [`reply`](Self::reply). Default: one subscription is shared by all requests.
+    pub fn no_mux(mut self) -> Self {
+        self.no_mux = true;
+        self
+    }
+
+    /// The subject that the reply is expected on, instead of a new inbox. It needs [`no_mux`](Self::no_mux) and must
+    /// not hold wildcards.
+    ///
+    /// Whoever publishes to that subject answers the request, so it should be one that nobody else uses.
+    pub fn reply(mut self, reply: impl Into<Subject<'a>>) -> Self {
+        self.message.reply = Some(reply.into());
+        self
+    }
+
     /// Asks for many replies instead of one (ADR-47).
     pub fn many(self) -> RequestMany<'a> {
         RequestMany::new(self)
@@ -96,7 +124,8 @@ impl Future for Request<'_> {
         loop {
             match &mut this.state {
                 State::New => {
-                    let slot = Slot::open(this.shared, &this.message.subject.0, false, this.after())?;
+                    let slot = Slot::open(this.shared, &this.message, false, this.no_mux, this.after())?;
+                    this.message.request = slot.number();
                     this.state = State::Sending(slot);
                 }
                 State::Sending(slot) => {
@@ -145,34 +174,82 @@ pub(crate) struct Slot {
     token: Token,
     reply: Vec<u8>,
     after: Duration,
+    /// Higher for later requests.
+    number: u64,
+    /// The subscription that only this request has.
+    own: Option<u64>,
 }
 
 impl Slot {
-    /// Opens a slot and makes sure that replies have a subscription to arrive on.
     pub(crate) fn open(
         shared: &Arc<Shared>,
-        subject: &[u8],
+        message: &Outgoing<'_>,
+        many: bool,
+        no_mux: bool,
+        after: Duration,
+    ) -> Result<Self, RequestError> {
+        if no_mux {
+            return Self::open_own(shared, message, many, after);
+        }
+        if message.reply.is_some() {
+            let problem = "a reply subject of your own needs `no_mux`: the shared inbox does not receive it";
+            return Err(RequestError::Option { option: "reply", problem });
+        }
+        // Before the subscription: a refusal of it fails the slots that are open, and may come at once.
+        let mut slot = Self::enter(shared, message, many, after);
+        let waker = {
+            let mut core = shared.core();
+            ready(&core)?;
+            subscribe_to_replies(&mut core, shared)
+        };
+        waker.into_iter().for_each(Waker::wake);
+        slot.reply.reserve_exact(shared.mux_prefix.len() + Token::MAX_LEN);
+        slot.reply.extend_from_slice(&shared.mux_prefix);
+        slot.token.encode_into(&mut slot.reply);
+        Ok(slot)
+    }
+
+    /// The subscription is on the wire before the request, and ends by itself with the one reply that is wanted.
+    fn open_own(
+        shared: &Arc<Shared>,
+        message: &Outgoing<'_>,
         many: bool,
         after: Duration,
     ) -> Result<Self, RequestError> {
+        let reply = own_reply(shared, message)?;
+        ready(&shared.core())?;
+        let mut slot = Self::enter(shared, message, many, after);
+        let max = (!many).then_some(1);
         let waker = {
             let mut core = shared.core();
-            match &core.stage {
-                Stage::Open => {}
-                Stage::Closed(reason) => return Err(ConnectionClosed { reason: reason.clone() }.into()),
-                _ => return Err(RequestError::Draining),
-            }
-            subscribe_to_replies(&mut core, shared)
+            ready(&core)?;
+            let sid = core.next_sid;
+            core.next_sid += 1;
+            slot.own = Some(sid);
+            let interest = Interest { subject: reply.as_slice().into(), queue: None };
+            let waker = announce(&mut core, sid, &interest, max);
+            let route = Route::Reply(slot.token);
+            core.changes.push(Change::Subscribe { sid, interest, max, route, first_message: None });
+            waker
         };
-        waker.into_iter().for_each(std::task::Waker::wake);
-        let deadline = instant_after(after);
-        let token = shared.waits().requests.open(hash(subject), many, Some(deadline));
-        let mut reply = Vec::with_capacity(shared.mux_prefix.len() + 12);
-        reply.extend_from_slice(&shared.mux_prefix);
-        token.encode_into(&mut reply);
-        let slot = Self { shared: Arc::clone(shared), token, reply, after };
-        shared.note_deadline(deadline);
+        waker.into_iter().for_each(Waker::wake);
+        slot.reply = reply;
         Ok(slot)
+    }
+
+    fn enter(shared: &Arc<Shared>, message: &Outgoing<'_>, many: bool, after: Duration) -> Self {
+        let deadline = instant_after(after);
+        let (token, number) = {
+            let requests = &mut shared.waits().requests;
+            let token = requests.open(hash(&message.subject.0), many, Some(deadline));
+            (token, requests.newest())
+        };
+        shared.note_deadline(deadline);
+        Self { shared: Arc::clone(shared), token, reply: Vec::new(), after, number, own: None }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn reply(&self) -> &[u8] {
@@ -198,6 +275,9 @@ impl Slot {
             Failure::Timeout => RequestError::Timeout { subject, after: self.after },
             Failure::NoResponders => RequestError::NoResponders { subject },
             Failure::Denied => RequestError::Denied { subject },
+            Failure::InboxDenied if self.own.is_some() => {
+                RequestError::InboxDenied { inbox: shown(&self.reply) }
+            }
             Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&self.shared.mux_subject()) },
             Failure::Disconnected => RequestError::Disconnected { subject },
             Failure::Closed(reason) => ConnectionClosed { reason }.into(),
@@ -207,13 +287,47 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // The reply is dropped outside of the lock.
+        // Replies that nobody took go with the slot.
         self.shared.waits().requests.close(self.token);
+        let Some(sid) = self.own else { return };
+        let waker = {
+            let mut core = self.shared.core();
+            if core.closed().is_some() {
+                return;
+            }
+            core.changes.push(Change::Release(sid));
+            core.driver.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
     }
 }
 
+fn ready(core: &Core) -> Result<(), RequestError> {
+    match &core.stage {
+        Stage::Open => Ok(()),
+        Stage::Closed(reason) => Err(ConnectionClosed { reason: reason.clone() }.into()),
+        _ => Err(RequestError::Draining),
+    }
+}
+
+/// The subject that a request with its own subscription gets its reply on.
+fn own_reply(shared: &Shared, message: &Outgoing<'_>) -> Result<Vec<u8>, RequestError> {
+    let Some(reply) = &message.reply else { return Ok(shared.new_inbox().into_bytes()) };
+    let reply = &*reply.0;
+    subject::validate_publish(reply).map_err(PublishError::from)?;
+    if !subject::is_literal(reply) {
+        let problem = "a reply subject must not hold wildcards: it is published to";
+        return Err(RequestError::Option { option: "reply", problem });
+    }
+    if reply.len() > LONGEST_SUBJECTS {
+        let error = PublishError::SubjectTooLong { size: reply.len(), max: LONGEST_SUBJECTS };
+        return Err(error.into());
+    }
+    Ok(reply.to_vec())
+}
+
 /// Subscribes to the inbox of all requests, the first time one is made.
-fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<std::task::Waker> {
+fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<Waker> {
     if core.mux_live {
         return None;
     }

@@ -106,7 +106,9 @@ impl Future for RequestMany<'_> {
             Some(slot) => slot,
             None => {
                 let total = request.timeout.unwrap_or(request.shared.config.request_timeout);
-                Slot::open(request.shared, &request.message.subject.0, true, total)?
+                let slot = Slot::open(request.shared, &request.message, true, request.no_mux, total)?;
+                request.message.request = slot.number();
+                slot
             }
         };
         match request.message.poll_send(request.shared, Some(slot.reply()), cx) {
@@ -137,7 +139,7 @@ impl Future for RequestMany<'_> {
 /// The replies to one request: a [`Stream`] that ends when enough have come or the time is over.
 ///
 /// An error, no responders included, is its last item. Running out of time is the ordinary end and no error.
-/// Dropping it ends the waiting; nothing is sent for that.
+/// Dropping it ends the waiting; nothing is sent for that, but with [`Request::no_mux`] an `UNSUB`.
 pub struct Replies {
     slot: Option<Slot>,
     subject: Vec<u8>,

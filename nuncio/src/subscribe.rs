@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use nuncio_proto::registry::Interest;
 use nuncio_proto::{encode, registry, subject};
+use tokio::sync::oneshot;
 
 use crate::Message;
 use crate::callback::SubscribeCallback;
 use crate::client::Handle;
 use crate::driver::route::{Change, FirstMessage, Route};
-use crate::driver::shared::{Core, Stage};
-use crate::driver::wait::instant_after;
-use crate::error::{ConnectionClosed, SubscribeError};
+use crate::driver::shared::{Core, Stage, Waiter};
+use crate::driver::wait::{Deadline, instant_after};
+use crate::error::{ConnectionClosed, FlushError, SubscribeError};
 use crate::publish::{LONGEST_SUBJECTS, Subject};
-use crate::queue::{Limits, OnFull, Queue};
+use crate::queue::{Limits, OnFull, Queue, SubscriptionEnd};
 use crate::subscription::{Interested, Subscription};
 
 /// A subscription about to be made: set its options, then await it.
@@ -30,7 +31,7 @@ use crate::subscription::{Interested, Subscription};
 ///
 /// [`SubscribeError`]: a subject or queue group that breaks a rule, a connection that is draining or closed. That the
 /// server denies it is known later: the subscription then ends with
-/// [`SubscriptionEnd::Denied`](crate::SubscriptionEnd::Denied).
+/// [`SubscriptionEnd::Denied`](crate::SubscriptionEnd::Denied), unless [`confirmed`](Self::confirmed) waits for that.
 ///
 /// # Cancel safety
 ///
@@ -89,10 +90,23 @@ impl<'a> Subscribe<'a> {
         self
     }
 
-    /// What is dropped when the queue is full. Default: that of [`Connect::on_full`](crate::Connect::on_full).
+    /// What happens when the queue is full. Default: that of [`Connect::on_full`](crate::Connect::on_full).
     pub fn on_full(mut self, policy: OnFull) -> Self {
         self.on_full = policy;
         self
+    }
+
+    /// Waits until the server has taken the subscription: a round trip, after which it holds for every publisher of
+    /// that server, and a denial is an error instead of the end of the subscription.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// let orders = nc.subscribe("orders.>").confirmed().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn confirmed(self) -> SubscribeConfirmed<'a> {
+        SubscribeConfirmed { subscribe: self, asked: None }
     }
 
     /// Calls a function for each message instead of queueing it.
@@ -130,6 +144,7 @@ impl<'a> Subscribe<'a> {
     pub(crate) fn register(
         &self,
         route: impl FnOnce(Arc<Queue>) -> Route,
+        confirm: Option<oneshot::Sender<()>>,
     ) -> Result<Interested, SubscribeError> {
         self.check()?;
         let shared = &self.handle.shared;
@@ -145,9 +160,16 @@ impl<'a> Subscribe<'a> {
             Stage::Closed(reason) => return Err(ConnectionClosed { reason: reason.clone() }.into()),
             _ => return Err(SubscribeError::Draining),
         }
+        if confirm.is_some() && !core.up {
+            return Err(SubscribeError::Unconfirmed(FlushError::Disconnected));
+        }
         let sid = core.next_sid;
         core.next_sid += 1;
+        // Between two pings, since the server does not always say which subscription it refuses.
+        let before = confirm.is_some().then(|| core.ping(Waiter::Nobody)).flatten();
         let waker = announce(&mut core, sid, &interest, self.max);
+        let behind = confirm.and_then(|confirm| core.ping(Waiter::Confirm(sid, confirm)));
+        let waker = before.or(waker).or(behind);
         core.changes.push(Change::Subscribe {
             sid,
             interest,
@@ -170,7 +192,8 @@ impl<'a> Subscribe<'a> {
     }
 }
 
-fn announce(core: &mut Core, sid: u64, interest: &Interest, max: Option<u64>) -> Option<Waker> {
+/// Writes the `SUB` where there is a connection; reconnecting writes it anew.
+pub(crate) fn announce(core: &mut Core, sid: u64, interest: &Interest, max: Option<u64>) -> Option<Waker> {
     if !core.up {
         return None;
     }
@@ -186,6 +209,81 @@ impl Future for Subscribe<'_> {
     type Output = Result<Subscription, SubscribeError>;
 
     fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(self.register(Route::queue).map(Subscription::new))
+        Poll::Ready(self.register(Route::queue, None).map(Subscription::new))
+    }
+}
+
+/// A subscription about to be made and confirmed by the server: await it.
+///
+/// Returned by [`Subscribe::confirmed`]. Between its `SUB` and the two `PING`s around it lies nothing else, so that a
+/// refusal is told apart from those of other subscriptions.
+///
+/// # Errors
+///
+/// Those of [`Subscribe`]; [`SubscribeError::Denied`] by permissions; [`SubscribeError::Refused`] for another reason,
+/// such as too many subscriptions; [`SubscribeError::Unconfirmed`] when there is no connection, it is lost before the
+/// server answers, or no answer comes within [`Connect::flush_timeout`](crate::Connect::flush_timeout). After an error
+/// nothing is subscribed to.
+///
+/// # Cancel safety
+///
+/// Dropped before it is complete, nothing stays subscribed to.
+#[derive(Debug)]
+#[must_use = "nothing is subscribed to until this is awaited"]
+pub struct SubscribeConfirmed<'a> {
+    subscribe: Subscribe<'a>,
+    asked: Option<Asked>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    subscription: Subscription,
+    answer: oneshot::Receiver<()>,
+    deadline: Deadline,
+    after: Duration,
+}
+
+impl Future for SubscribeConfirmed<'_> {
+    type Output = Result<Subscription, SubscribeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut asked = match this.asked.take() {
+            Some(asked) => asked,
+            None => this.subscribe.ask()?,
+        };
+        let fault = match Pin::new(&mut asked.answer).poll(cx) {
+            Poll::Ready(Ok(())) => match asked.subscription.ended() {
+                Some(SubscriptionEnd::Denied { subject }) => SubscribeError::Denied { subject },
+                Some(SubscriptionEnd::Refused { subject, error }) => {
+                    SubscribeError::Refused { subject, error }
+                }
+                // That it has had its messages, say, is no failure.
+                _ => return Poll::Ready(Ok(asked.subscription)),
+            },
+            // The waiter was dropped with the connection.
+            Poll::Ready(Err(_)) => match this.subscribe.handle.shared.core().closed() {
+                Some(closed) => SubscribeError::Closed(closed),
+                None => SubscribeError::Unconfirmed(FlushError::Disconnected),
+            },
+            Poll::Pending if asked.deadline.poll(cx).is_ready() => {
+                SubscribeError::Unconfirmed(FlushError::Timeout { after: asked.after })
+            }
+            Poll::Pending => {
+                this.asked = Some(asked);
+                return Poll::Pending;
+            }
+        };
+        Poll::Ready(Err(fault))
+    }
+}
+
+impl Subscribe<'_> {
+    fn ask(&self) -> Result<Asked, SubscribeError> {
+        let (confirm, answer) = oneshot::channel();
+        let subscription = Subscription::new(self.register(Route::queue, Some(confirm))?);
+        let shared = &self.handle.shared;
+        let after = shared.config.flush_timeout;
+        Ok(Asked { subscription, answer, deadline: Deadline::after(shared, after), after })
     }
 }

@@ -12,8 +12,8 @@ use crate::output::Show;
 
 /// Run a small NATS server in this process, for trying things out.
 ///
-/// It is not for production, which runs nats-server (https://github.com/nats-io/nats-server): here there are no
-/// clusters, no accounts, no TLS, no JetStream and no limits worth the name.
+/// It is not for production, which runs nats-server from nats.io: here there are no clusters, no accounts, no TLS and
+/// no JetStream.
 ///
 /// Prints the URL for clients once it takes connections (with --json as an object: url), and runs until Ctrl-C or
 /// SIGTERM. With --user and --password, or --token, clients have to bring these.

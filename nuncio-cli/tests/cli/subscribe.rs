@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use nuncio_server::{Permissions, Server};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{Lines, client, connect, finish, run, signal, start, within};
 
@@ -104,8 +105,9 @@ async fn what_has_come_is_printed_after(name: &str) {
     let server = Server::start().await.unwrap();
     let sub = start(&server, &["sub", "a", "--raw"]).await;
     let nc = connect(&server).await;
-    for n in 0..1000 {
-        nc.publish("a", n.to_string()).await.unwrap();
+    // More than the pipe holds: most of it is on its way or in memory when the signal comes.
+    for _ in 0..1000 {
+        nc.publish("a", "x".repeat(1000)).await.unwrap();
     }
     nc.flush().await.unwrap();
     signal(&sub, name).await;
@@ -208,4 +210,16 @@ async fn without_reconnecting_a_lost_connection_is_a_failure() {
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(ran.stderr.lines().all(|line| line.starts_with("nuncio: ")), "{ran:?}");
     assert!(ran.stderr.contains("lost"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn ctrl_c_is_a_clean_end_while_the_server_is_away_too() {
+    let server = Server::start().await.unwrap();
+    let mut sub = start(&server, &["sub", "a", "--timeout", "1h"]).await;
+    let mut notes = BufReader::new(sub.stderr.take().unwrap()).lines();
+    server.stop_listening().await;
+    server.disconnect_all();
+    assert!(within(notes.next_line()).await.unwrap().unwrap().contains("lost"));
+    signal(&sub, "INT").await;
+    assert_eq!(finish(sub).await.code, Some(0));
 }

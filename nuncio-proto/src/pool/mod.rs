@@ -152,6 +152,8 @@ pub struct Pool {
     current: Option<(ServerId, Instant)>,
     /// The server of the connection that ended last.
     lost: Option<ServerId>,
+    /// The server that the user wants to be dialled next.
+    preferred: Option<ServerId>,
 }
 
 impl Pool {
@@ -167,6 +169,7 @@ impl Pool {
             short_lived: 0,
             current: None,
             lost: None,
+            preferred: None,
         };
         pool.set_servers(addrs);
         pool
@@ -199,7 +202,7 @@ impl Pool {
             match &mut self.phase {
                 Phase::Waiting(until) if now < *until => return Next::Wait(*until),
                 Phase::Waiting(_) | Phase::Ready => self.phase = Phase::Round(self.plan()),
-                Phase::Round(queue) => match queue.pop_front() {
+                Phase::Round(queue) => match take(queue, self.preferred.take()) {
                     Some(id) => {
                         if let Some(server) = self.get(id).filter(|server| !server.retired) {
                             return Next::Dial(server.addr.clone(), id);
@@ -209,6 +212,12 @@ impl Pool {
                 },
             }
         }
+    }
+
+    /// Wishes for a server to be the next one. It is granted if that server is still due in the present round, or a new
+    /// round begins now: a wish never makes a server be dialled twice between two waits.
+    pub fn prefer(&mut self, id: ServerId) {
+        self.preferred = Some(id);
     }
 
     /// Reports that the server was dialled in vain: no connection, or a handshake that failed.
@@ -249,6 +258,21 @@ impl Pool {
             0 => Phase::Ready,
             step => Phase::Waiting(self.wait_end(now, step)),
         };
+    }
+
+    /// Reports that the current connection was given up for a reason that says nothing against its server.
+    ///
+    /// The next round begins at once, however short the connection was.
+    pub fn left(&mut self) {
+        self.current = None;
+        self.phase = Phase::Ready;
+    }
+
+    /// Ends a wait before its time, since something has changed that gives the next round better prospects.
+    pub fn hurry(&mut self) {
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.phase = Phase::Ready;
+        }
     }
 
     /// Marks a server that is about to shut down (lame duck mode).
@@ -317,4 +341,10 @@ impl Pool {
         let wait = self.options.backoff.wait(step, &mut self.rng);
         now.checked_add(wait).unwrap_or(now)
     }
+}
+
+/// The wanted one if it is there, else the first.
+fn take(queue: &mut VecDeque<ServerId>, wanted: Option<ServerId>) -> Option<ServerId> {
+    let at = wanted.and_then(|wanted| queue.iter().position(|id| *id == wanted)).unwrap_or(0);
+    queue.remove(at)
 }

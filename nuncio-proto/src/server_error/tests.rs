@@ -52,7 +52,7 @@ fn real_texts() -> Vec<(&'static str, ServerError, bool, bool)> {
             false,
         ),
         ("Authorization Violation", E::AuthorizationViolation, true, true),
-        ("Authentication Timeout", E::AuthenticationTimeout, true, true),
+        ("Authentication Timeout", E::AuthenticationTimeout, true, false),
         ("User Authentication Expired", E::AuthenticationExpired, true, true),
         ("User Authentication Revoked", E::AuthenticationRevoked, true, true),
         ("Account Authentication Expired", E::AccountAuthenticationExpired, true, true),

@@ -173,6 +173,22 @@ async fn a_closed_port_refuses_and_opens_again() {
     tcp(&server).await.handshake(QUIET).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_port_in_use_for_a_moment_is_waited_for_and_one_taken_for_good_is_an_error() {
+    let server = Server::start().await.unwrap();
+    server.stop_listening().await;
+    let held = std::net::TcpListener::bind(server.addr().unwrap()).unwrap();
+    assert_eq!(server.start_listening().await.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    let mut start = std::pin::pin!(server.start_listening());
+    tokio::select! {
+        biased;
+        started = &mut start => panic!("{started:?}"),
+        () = tokio::task::yield_now() => drop(held),
+    }
+    start.await.unwrap();
+    tcp(&server).await.handshake(QUIET).await;
+}
+
 #[tokio::test]
 async fn a_shutdown_sends_what_is_queued() {
     let server = Server::start().await.unwrap();

@@ -9,7 +9,8 @@ use nuncio_proto::server_error::ServerError;
 
 use crate::driver::Driver;
 use crate::driver::link::Link;
-use crate::driver::shared::{Failure, MUX_SID, Waiter, now};
+use crate::driver::route::Route;
+use crate::driver::shared::{Failure, Fence, MUX_SID, Waiter, now};
 use crate::error::shown;
 use crate::events::Event;
 use crate::queue::SubscriptionEnd;
@@ -63,12 +64,17 @@ impl Driver {
         link.unconfirmed = 0;
         match fence.waiter {
             Waiter::Nobody => {}
+            Waiter::Renewal => link.renewal.confirmed(),
             Waiter::Flush(done) => {
                 // Whoever cancelled the flush does not want to know.
                 let _ = done.send(now());
             }
+            Waiter::Confirm(_, done) => {
+                let _ = done.send(());
+            }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
             Waiter::Drain => self.ending.answered(),
+            Waiter::Leave => self.leaving.answered(),
         }
     }
 
@@ -85,8 +91,9 @@ impl Driver {
         link.take_over(&mut self.shared.core());
         self.learn_servers(link);
         if link.info.lame_duck_mode && !std::mem::replace(&mut link.lame, true) {
-            self.pool.lame(link.id);
+            self.shared.pool().lame(link.id);
             self.shared.events.emit(&Event::LameDuck { server: link.server.clone() });
+            self.begin_to_leave(link);
         }
     }
 
@@ -94,13 +101,8 @@ impl Driver {
         if self.shared.config.ignore_discovered {
             return;
         }
-        let changes = self.pool.merge_discovered(&link.info.connect_urls, link.id, false);
-        if !changes.is_empty() {
-            let text = |list: Vec<_>| list.iter().map(ToString::to_string).collect();
-            self.shared
-                .events
-                .emit(&Event::ServersChanged { added: text(changes.added), removed: text(changes.removed) });
-        }
+        let changes = self.shared.pool().merge_discovered(&link.info.connect_urls, link.id, false);
+        self.shared.tell_servers(changes);
     }
 
     fn take_error(&mut self, error: ServerError, link: &mut Link) {
@@ -109,6 +111,7 @@ impl Driver {
             ServerError::SubscribeViolation { subject, queue, sid } => {
                 self.deny_subscribe(subject, queue.as_deref(), *sid);
             }
+            ServerError::MaxSubscriptions | ServerError::InvalidSubject => self.refuse_subscribe(&error),
             error if error.closes() != Some(false) => link.note_fault(error.clone()),
             _ => {}
         }
@@ -127,8 +130,24 @@ impl Driver {
             self.shared.core().mux_live = false;
             self.fail_requests(&Failure::InboxDenied);
         } else {
+            if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {
+                let waker = self.shared.waits().requests.fail(*token, Failure::InboxDenied);
+                waker.into_iter().for_each(Waker::wake);
+            }
             self.end_subscription(sid, SubscriptionEnd::Denied { subject: shown(subject) });
         }
+    }
+
+    /// The server does not say which subscription it refuses. That of a confirmed one lies alone between two pings, and
+    /// it is the one while the answer to the first has arrived and that to the second has not.
+    fn refuse_subscribe(&mut self, error: &ServerError) {
+        let sid = match self.shared.core().fences.iter_mut().next() {
+            Some(Fence { waiter: Waiter::Confirm(sid, _), .. }) => *sid,
+            _ => return,
+        };
+        let Some(entry) = self.registry.get_mut(sid) else { return };
+        let subject = shown(&entry.interest.subject);
+        self.end_subscription(sid, SubscriptionEnd::Refused { subject, error: error.clone() });
     }
 
     pub(super) fn fail_requests(&self, failure: &Failure) {

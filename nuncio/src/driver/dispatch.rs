@@ -33,6 +33,8 @@ pub(super) struct Pass {
     /// Subscriptions that got their last message.
     spent: Vec<u64>,
     panicked: Vec<u64>,
+    /// Subscriptions of one request each that nobody responded to.
+    unserved: Vec<u64>,
 }
 
 impl Driver {
@@ -99,6 +101,13 @@ impl Driver {
                         unclaimed += 1;
                     }
                 }
+                Route::Reply(token) => {
+                    let reply = Message::new(inner);
+                    if says_nobody(&reply) {
+                        pass.unserved.push(sid);
+                    }
+                    pass.replies.push((*token, reply));
+                }
                 Route::Callback(callback) => {
                     let call = AssertUnwindSafe(|| (callback.on_message)(Message::new(inner)));
                     if callback.queue.note_received()
@@ -119,6 +128,10 @@ impl Driver {
         for sid in pass.spent.drain(..) {
             self.end_spent(sid);
         }
+        for sid in pass.unserved.drain(..) {
+            // The status is no message that a server counts.
+            self.unsubscribe(sid);
+        }
         for sid in pass.panicked.drain(..) {
             self.end_panicked(sid);
         }
@@ -132,9 +145,7 @@ impl Driver {
         let mut wakers: Vec<Waker> = Vec::with_capacity(replies.len());
         let mut waits = self.shared.waits();
         for (token, reply) in replies.drain(..) {
-            let nobody =
-                reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders);
-            wakers.extend(if nobody {
+            wakers.extend(if says_nobody(&reply) {
                 waits.requests.fail(token, Failure::NoResponders)
             } else {
                 waits.requests.deliver(token, reply)
@@ -158,18 +169,24 @@ impl Driver {
             }
             if pushed.turned_slow {
                 let subject = shown(&entry.interest.subject);
-                tracing::warn!(subject, sid, "slow consumer: messages are being dropped");
+                tracing::warn!(subject, sid, policy = ?queue.on_full(), "slow consumer: its queue is full");
                 self.shared.events.emit(&Event::SlowConsumer { subject, sid });
             }
+            if pushed.holds && !self.holding.iter().any(|held| Arc::ptr_eq(held, queue)) {
+                self.holding.push(Arc::clone(queue));
+            }
             give_back(staged);
+            if pushed.overrun {
+                self.unsubscribe(sid);
+                self.end_subscription(sid, SubscriptionEnd::QueueFull);
+            }
         }
     }
 
     /// The server ends it by itself, unless the maximum was more than it could be told.
     fn end_spent(&mut self, sid: u64) {
         if self.registry.get_mut(sid).is_some_and(|entry| entry.server_max().is_none()) {
-            let waker = self.shared.core().control(|out| nuncio_proto::encode::unsubscribe(out, sid, None));
-            waker.into_iter().for_each(Waker::wake);
+            self.unsubscribe(sid);
         }
         self.end_subscription(sid, SubscriptionEnd::Max);
     }
@@ -177,14 +194,15 @@ impl Driver {
     fn end_panicked(&mut self, sid: u64) {
         let Some(entry) = self.registry.get_mut(sid) else { return };
         let subject = shown(&entry.interest.subject);
-        let waker = {
-            let mut core = self.shared.core();
-            core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, None))
-        };
-        waker.into_iter().for_each(Waker::wake);
+        self.unsubscribe(sid);
         self.end_subscription(sid, SubscriptionEnd::CallbackPanicked);
         self.shared.events.emit(&Event::CallbackPanicked { subject, sid });
     }
+}
+
+/// Whether a reply is the server's word that nobody subscribes to the subject asked.
+fn says_nobody(reply: &Message) -> bool {
+    reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders)
 }
 
 /// A staging buffer that grew in a burst does not keep that memory for ever.

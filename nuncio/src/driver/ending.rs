@@ -9,7 +9,7 @@ use nuncio_proto::encode;
 use crate::DrainReport;
 use crate::driver::Driver;
 use crate::driver::route::Route;
-use crate::driver::shared::{DrainOrder, MUX_SID, Stage, Waiter, now};
+use crate::driver::shared::{DrainOrder, Stage, Waiter, now};
 use crate::driver::wait::instant_after;
 use crate::error::CloseReason;
 use crate::queue::{Drained, Poller, Queue, SubscriptionEnd};
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_millis(250);
 pub(super) enum Ending {
     /// The connection is wanted.
     None,
-    /// All subscriptions but that of the replies are unsubscribed from, and the server is asked to confirm.
+    /// All subscriptions but those of replies are unsubscribed from, and the server is asked to confirm.
     Unsubscribing { order: DrainOrder, confirmed: bool },
     /// Consumers handle what has arrived, requests wait for their replies.
     Emptying { order: DrainOrder, queues: Vec<Arc<Queue>>, look: Instant, idle: Idle },
@@ -42,6 +42,11 @@ pub(super) struct Idle {
 }
 
 impl Ending {
+    /// The connection is wanted.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
     /// When it has to be looked at again, whatever else happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
@@ -153,7 +158,7 @@ impl Driver {
     }
 
     fn unsubscribe_all(&mut self, order: DrainOrder) {
-        let sids: Vec<u64> = self.registry.sids().into_iter().filter(|sid| *sid != MUX_SID).collect();
+        let sids = self.listening();
         let mut core = self.shared.core();
         core.stage = Stage::DrainingSubscriptions;
         let waker = if core.up {
@@ -172,9 +177,16 @@ impl Driver {
         self.ending = Ending::Unsubscribing { order, confirmed: false };
     }
 
+    /// The subscriptions of the application, as opposed to those that requests wait on.
+    fn listening(&mut self) -> Vec<u64> {
+        let mut sids = self.registry.sids();
+        sids.retain(|sid| self.registry.get_mut(*sid).is_some_and(|entry| !entry.route.is_for_requests()));
+        sids
+    }
+
     fn empty(&mut self, order: DrainOrder) {
         let mut queues = Vec::new();
-        for sid in self.registry.sids().into_iter().filter(|sid| *sid != MUX_SID) {
+        for sid in self.listening() {
             let Some(entry) = self.registry.remove(sid) else { continue };
             if let Route::Queue { queue, .. } = &entry.route {
                 queues.push(Arc::clone(queue));

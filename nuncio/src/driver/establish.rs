@@ -1,9 +1,10 @@
 //! Finding a server and shaking hands with it.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::connect::Connect;
@@ -12,11 +13,14 @@ use nuncio_proto::info::ServerInfo;
 use nuncio_proto::pool::{Next, ServerId};
 use nuncio_proto::session::handshake::{Handshake, HandshakeError, Step};
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
+use zeroize::Zeroizing;
 
+use crate::auth::{Challenge, Presented, present};
 use crate::config::Config;
 use crate::driver::input::Input;
 use crate::driver::link::Link;
+use crate::driver::renewal::Renewal;
 use crate::driver::shared::{Shared, now};
 use crate::driver::wait::instant_after;
 use crate::driver::{Driver, First};
@@ -24,6 +28,9 @@ use crate::error::{CloseReason, ConnectError};
 use crate::events::Event;
 use crate::transport::Transport;
 use crate::transport::dial::{dial, host_port, late};
+
+/// While expired credentials are refused, newer ones are looked for this often.
+const LOOK: Duration = Duration::from_millis(250);
 
 type Established = (Transport, Input, ServerInfo);
 
@@ -34,7 +41,8 @@ impl Driver {
         let mut attempt = 0;
         let mut last: Option<ConnectError> = None;
         loop {
-            match self.pool.select(now()) {
+            let next = self.next_server();
+            match next {
                 Next::Dial(server, id) => {
                     attempt += 1;
                     match self.try_server(&server, id, attempt).await? {
@@ -44,12 +52,23 @@ impl Driver {
                         Err(error) => last = Some(error),
                     }
                 }
-                Next::Wait(until) if !once => {
-                    self.guarded(sleep_until(Instant::from_std(until))).await?;
-                }
+                Next::Wait(until) if !once => self.pause(Instant::from_std(until)).await?,
                 Next::Wait(_) | Next::Exhausted => return Err(give_up(once.then_some(first), last)),
             }
         }
+    }
+
+    /// The pool's choice, unless the application's is due in this round.
+    fn next_server(&self) -> Next {
+        let now = now();
+        if let Some(choose) = &self.shared.config.choose_server {
+            let servers = self.shared.servers();
+            // Not under the lock: it may ask the client.
+            if let Some(chosen) = choose(&servers) {
+                self.shared.pool().prefer(chosen);
+            }
+        }
+        self.shared.pool().select(now)
     }
 
     async fn try_server(
@@ -62,30 +81,36 @@ impl Driver {
             self.shared.events.emit(&Event::Reconnecting { server: host_port(server), attempt });
         }
         let seed = self.seed.u64(..);
-        let shaking = shake_hands(Arc::clone(&self.shared), server.clone(), seed);
+        let mut presented = Presented::default();
+        let shaking = shake_hands(Arc::clone(&self.shared), server.clone(), seed, &mut presented);
         match self.guarded(shaking).await? {
             Ok((io, input, info)) => {
-                self.pool.connected(id, now());
+                self.shared.pool().connected(id, now());
                 self.refusals.clear();
-                Ok(Ok(Link::new(io, input, info, id, host_port(server), &self.shared.config)))
+                self.outdated = None;
+                let mut link = Link::new(io, input, info, id, host_port(server), &self.shared.config);
+                link.renewal = Renewal::new(presented, self.renewed, self.seed.f64());
+                Ok(Ok(link))
             }
             Err(error) => {
-                self.failed(server, id, &error);
+                self.failed(server, id, &error, presented);
                 Ok(Err(error))
             }
         }
     }
 
-    fn failed(&mut self, server: &ServerAddr, id: ServerId, error: &ConnectError) {
+    fn failed(&mut self, server: &ServerAddr, id: ServerId, error: &ConnectError, presented: Presented) {
         tracing::debug!(server = %host_port(server), %error, "connecting failed");
-        self.pool.dial_failed(id, error.to_string());
+        self.shared.pool().dial_failed(id, error.to_string());
         match error {
+            // Others may come, which the server has not judged yet.
+            error if error.is_auth() && presented.are_outdated() => self.outdated = Some(presented),
             ConnectError::Refused { error, .. }
                 if error.is_auth() && !self.shared.config.ignore_auth_error_abort =>
             {
                 // The same refusal twice will not become a welcome by asking again.
                 if self.refusals.insert(id, error.clone()).as_ref() == Some(error) {
-                    self.pool.retire(id);
+                    self.shared.pool().retire(id);
                 }
             }
             _ => {
@@ -93,6 +118,24 @@ impl Driver {
             }
         }
         self.shared.events.emit(&Event::ConnectFailed { server: host_port(server), error: error.clone() });
+    }
+
+    /// Waits for the next round, which begins earlier when there are newer credentials than those refused.
+    async fn pause(&mut self, until: Instant) -> Result<(), CloseReason> {
+        let outdated = self.outdated.clone();
+        let newer = async move {
+            let Some(presented) = outdated else { return pending().await };
+            loop {
+                sleep(LOOK).await;
+                if presented.have_successor().await {
+                    return;
+                }
+            }
+        };
+        if self.guarded(timeout_at(until, newer)).await?.is_ok() {
+            self.shared.pool().hurry();
+        }
+        Ok(())
     }
 
     /// Drives a future while there is no connection: time goes on, and the application may want an end.
@@ -141,6 +184,7 @@ async fn shake_hands(
     shared: Arc<Shared>,
     server: ServerAddr,
     seed: u64,
+    presented: &mut Presented,
 ) -> Result<Established, ConnectError> {
     let config = &shared.config;
     let deadline = Instant::from_std(instant_after(config.connect_timeout));
@@ -157,8 +201,12 @@ async fn shake_hands(
         }
     };
     check(config, &server, &info)?;
-    let mut hello = Vec::new();
-    encode::connect(&mut hello, &introduction(config, &server, &info).to_json());
+    let mut connect = introduction(config, &info);
+    let challenge = Challenge::new(host_port(&server), info.nonce.clone());
+    let presenting = present(&config.auth, &server, &challenge, &mut connect);
+    *presented = timeout_at(deadline, presenting).await.map_err(|_| wait("credentials"))??;
+    let mut hello = Zeroizing::new(Vec::new());
+    encode::connect(&mut hello, &Zeroizing::new(connect.to_json()));
     hello.extend_from_slice(encode::PING);
     let answered = async {
         send(&mut io, &hello, &server).await?;
@@ -242,8 +290,7 @@ fn check(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Result<(), 
     Ok(())
 }
 
-/// Credentials in the server's URL go before those of the options.
-fn introduction(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Connect {
+fn introduction(config: &Config, info: &ServerInfo) -> Connect {
     let mut connect = Connect::default();
     // A server without headers refuses a client that asks for the status of no responders.
     connect.headers = info.headers;
@@ -252,14 +299,5 @@ fn introduction(config: &Config, server: &ServerAddr, info: &ServerInfo) -> Conn
     connect.pedantic = config.pedantic;
     connect.echo = config.echo;
     connect.name.clone_from(&config.name);
-    if server.has_credentials() {
-        connect.user = server.user().map(str::to_owned);
-        connect.pass = server.password().cloned();
-        connect.auth_token = server.token().cloned();
-    } else {
-        connect.user.clone_from(&config.user);
-        connect.pass.clone_from(&config.password);
-        connect.auth_token.clone_from(&config.token);
-    }
     connect
 }

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::config::Config;
 use crate::driver::input::Input;
+use crate::driver::renewal::Renewal;
 use crate::driver::shared::{Core, now};
 use crate::error::DisconnectCause;
 use crate::transport::Transport;
@@ -30,6 +31,7 @@ pub(crate) struct Link {
     pub(crate) server: String,
     pub(crate) keepalive: Keepalive,
     pub(crate) lame: bool,
+    pub(crate) renewal: Renewal,
     /// Bytes written since the server confirmed anything.
     pub(crate) unconfirmed: usize,
     /// Something was written that the transport may still hold back.
@@ -57,6 +59,7 @@ impl Link {
             server,
             keepalive: Keepalive::new(config.ping_interval, config.max_pings_out, now()),
             lame: false,
+            renewal: Renewal::default(),
             unconfirmed: 0,
             unflushed: false,
             fault: None,
@@ -67,6 +70,7 @@ impl Link {
     pub(crate) fn take_over(&self, core: &mut Core) {
         core.info = Arc::new(self.info.clone());
         core.server = Some(self.server.clone());
+        core.local_addr = self.io.local_addr();
         core.headers = self.info.headers;
         let max = self.info.max_payload().unwrap_or(usize::MAX);
         if max < core.max_payload {

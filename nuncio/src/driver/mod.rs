@@ -8,7 +8,9 @@ mod dispatch;
 mod ending;
 mod establish;
 mod input;
+mod leave;
 mod link;
+mod renewal;
 pub(crate) mod route;
 mod serve;
 pub(crate) mod shared;
@@ -21,13 +23,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nuncio_proto::outbox::Batch;
-use nuncio_proto::pool::{Pool, ServerId};
+use nuncio_proto::pool::ServerId;
 use nuncio_proto::registry::Registry;
 use nuncio_proto::server_error::ServerError;
 use tokio::sync::oneshot;
 
+use crate::auth::Presented;
 use crate::driver::dispatch::Pass;
 use crate::driver::ending::Ending;
+use crate::driver::leave::Leaving;
 use crate::driver::link::Link;
 use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::serve::Served;
@@ -35,7 +39,7 @@ use crate::driver::shared::Shared;
 use crate::driver::timing::Alarm;
 use crate::error::{CloseReason, ConnectError, DisconnectCause};
 use crate::events::Event;
-use crate::queue::SubscriptionEnd;
+use crate::queue::{Queue, SubscriptionEnd};
 use crate::stats::Counters;
 
 /// Tells [`connect`](crate::connect()) how the first attempt went.
@@ -43,34 +47,46 @@ pub(crate) type First = oneshot::Sender<Result<(), ConnectError>>;
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    pool: Pool,
     registry: Registry<Route>,
     /// What is being written; whole frames, from the outbox.
     writing: Batch,
+    /// The last that goes to a server that is being left.
+    parting: Batch,
+    leaving: Leaving,
     pass: Pass,
     alarm: Alarm,
     ending: Ending,
     first_messages: Vec<FirstMessage>,
     /// The last refusal of credentials by each server.
     refusals: HashMap<ServerId, ServerError>,
+    /// Credentials that were refused once they had expired, while newer ones may come.
+    outdated: Option<Presented>,
+    /// The expiry of the credentials that were renewed last.
+    renewed: Option<std::time::SystemTime>,
     seed: fastrand::Rng,
+    /// Queues that must have room before more is read.
+    holding: Vec<Arc<Queue>>,
     connected_before: bool,
     finished: bool,
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, pool: Pool, seed: u64) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, seed: u64) -> Self {
         Self {
             shared,
-            pool,
             registry: Registry::default(),
             writing: Batch::new(),
+            parting: Batch::new(),
+            leaving: Leaving::No,
             pass: Pass::default(),
             alarm: Alarm::default(),
             ending: Ending::None,
             first_messages: Vec::new(),
             refusals: HashMap::new(),
+            outdated: None,
+            renewed: None,
             seed: fastrand::Rng::with_seed(seed),
+            holding: Vec::new(),
             connected_before: false,
             finished: false,
         }
@@ -118,6 +134,7 @@ impl Driver {
                     self.first_messages.extend(first_message);
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
+                Change::Release(sid) => self.release(sid),
                 Change::SetMax(sid, max) => self.set_max(sid, max),
                 // The old server took the subscription along: nothing more can come.
                 Change::Drain(sid) if !self.shared.core().up => {
@@ -131,6 +148,22 @@ impl Driver {
             }
         }
         self.count_subscriptions();
+    }
+
+    /// The server is told as well, unless the one reply has ended the subscription there already.
+    fn release(&mut self, sid: u64) {
+        if self.registry.remove(sid).is_some() {
+            self.unsubscribe(sid);
+        }
+    }
+
+    /// Tells the server, if there is one, that nothing more is wanted.
+    fn unsubscribe(&self, sid: u64) {
+        let waker = {
+            let mut core = self.shared.core();
+            if core.up { core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, None)) } else { None }
+        };
+        waker.into_iter().for_each(std::task::Waker::wake);
     }
 
     fn set_max(&mut self, sid: u64, max: u64) {
@@ -152,8 +185,9 @@ impl Driver {
 
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
         if let Some(entry) = self.registry.remove(sid) {
-            entry.route.end(why);
+            // Before the end is told, so that whoever hears of it finds the figure right.
             self.count_subscriptions();
+            entry.route.end(why);
         }
     }
 
@@ -172,6 +206,7 @@ impl Driver {
                 let over = self.registry.replay(&mut link.urgent);
                 link.take_over(&mut core);
                 core.up = true;
+                core.moving = None;
                 break (over, std::mem::take(&mut core.room));
             }
             drop(core);

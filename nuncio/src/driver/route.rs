@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nuncio_proto::inbox::Token;
 use nuncio_proto::registry::Interest;
 
 use crate::Message;
@@ -18,6 +19,8 @@ pub(crate) enum Route {
     Callback(Callback),
     /// To the requests that await them.
     Replies,
+    /// To the one request that made the subscription.
+    Reply(Token),
 }
 
 pub(crate) struct Callback {
@@ -31,6 +34,11 @@ impl Route {
         Self::Queue { queue, staged: VecDeque::new(), staged_bytes: 0 }
     }
 
+    /// Whether requests wait for its messages, and not a subscription of the application.
+    pub(crate) fn is_for_requests(&self) -> bool {
+        matches!(self, Self::Replies | Self::Reply(_))
+    }
+
     /// Tells whoever listens that nothing more will come.
     pub(crate) fn end(self, why: SubscriptionEnd) {
         let waker = match self {
@@ -39,7 +47,7 @@ impl Route {
                 queue.end(why).or(pushed.waker)
             }
             Self::Callback(callback) => callback.queue.end(why),
-            Self::Replies => None,
+            Self::Replies | Self::Reply(_) => None,
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -53,6 +61,7 @@ impl fmt::Debug for Route {
             Self::Queue { .. } => "Queue",
             Self::Callback(_) => "Callback",
             Self::Replies => "Replies",
+            Self::Reply(_) => "Reply",
         })
     }
 }
@@ -68,6 +77,8 @@ pub(crate) enum Change {
         first_message: Option<FirstMessage>,
     },
     Unsubscribe(u64),
+    /// The request that made it is over.
+    Release(u64),
     SetMax(u64, u64),
     Drain(u64),
 }

@@ -11,6 +11,9 @@ use crate::driver::shared::{Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
 use crate::stats::Counters;
 
+/// Small reads in one go: orders and the time get their turn even where the transport is always ready.
+const READS: usize = 64;
+
 /// Reads after which a server that cannot be written to any more has had its say.
 const LAST_READS: usize = 256;
 
@@ -34,7 +37,7 @@ impl Driver {
     }
 
     fn poll_serve(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Poll<Served> {
-        loop {
+        for turn in 1.. {
             let more_to_write = match self.poll_write(link, cx) {
                 Ok(more) => more,
                 Err(cause) => {
@@ -42,7 +45,14 @@ impl Driver {
                     return Poll::Ready(Served::Lost(cause));
                 }
             };
-            match link.input.poll_fill(&mut link.io, cx) {
+            let read = if self.is_held(cx) {
+                // Silence is of this end's own making, and says nothing about the server.
+                link.keepalive.heard();
+                Poll::Pending
+            } else {
+                link.input.poll_fill(&mut link.io, cx)
+            };
+            match read {
                 Poll::Pending if more_to_write => {
                     cx.waker().wake_by_ref();
                     break;
@@ -56,7 +66,7 @@ impl Driver {
                     if let Err(cause) = self.digest(link) {
                         return Poll::Ready(Served::Lost(cause));
                     }
-                    if full {
+                    if full || turn >= READS {
                         give_way(cx);
                         break;
                     }
@@ -71,6 +81,16 @@ impl Driver {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether a queue whose policy is [`OnFull::Backpressure`](crate::OnFull::Backpressure) is full. An ending reads on:
+    /// whoever asked for it may be the one who would have made room.
+    fn is_held(&mut self, cx: &Context<'_>) -> bool {
+        if !self.ending.is_none() {
+            self.holding.clear();
+        }
+        self.holding.retain(|queue| !queue.has_room(cx));
+        !self.holding.is_empty()
     }
 
     /// Writing failed: what the server has sent before is read all the same, messages and above all its reason for
@@ -92,6 +112,12 @@ impl Driver {
         }
         if std::mem::take(&mut self.shared.core().orders.reconnect) {
             return Some(Served::Lost(DisconnectCause::Forced));
+        }
+        if let Some(cause) = self.renew(link) {
+            return Some(Served::Lost(cause));
+        }
+        if self.has_left() {
+            return Some(Served::Lost(DisconnectCause::LameDuck));
         }
         match link.keepalive.poll(now()) {
             Beat::Wait(_) => None,

@@ -1,14 +1,17 @@
 //! What the handles and the driver of a connection share.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::inbox::{self, Token};
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::outbox::Batch;
+use nuncio_proto::pool::{Changes, Pool, Server};
 use nuncio_proto::requests::Requests;
 use nuncio_proto::session::fence::Fences;
 use nuncio_proto::session::timers::Timers;
@@ -17,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use crate::config::Config;
 use crate::driver::route::Change;
 use crate::error::{CloseReason, ConnectionClosed};
-use crate::events::Hub;
+use crate::events::{Event, Hub};
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -34,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     core: Mutex<Core>,
     waits: Mutex<Waits>,
+    pool: Mutex<Pool>,
     pub(crate) events: Hub,
     pub(crate) counters: Counters,
     closed: watch::Sender<Option<CloseReason>>,
@@ -47,6 +51,8 @@ pub(crate) struct Shared {
 /// Everything that has a place in the order of the wire, behind one lock that is held for an encode at most.
 pub(crate) struct Core {
     pub(crate) up: bool,
+    /// The server is about to be left: requests with a higher number wait for the next one.
+    pub(crate) moving: Option<u64>,
     pub(crate) stage: Stage,
     /// Encoded and not yet taken by the driver.
     pub(crate) batch: Batch,
@@ -61,6 +67,7 @@ pub(crate) struct Core {
     pub(crate) info: Arc<ServerInfo>,
     /// Host and port of the server, once there was one.
     pub(crate) server: Option<String>,
+    pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) max_payload: usize,
     pub(crate) headers: bool,
     pub(crate) orders: Orders,
@@ -84,6 +91,8 @@ pub(crate) enum Stage {
 pub(crate) struct Orders {
     pub(crate) close: bool,
     pub(crate) reconnect: bool,
+    /// There are credentials newer than those that expire then.
+    pub(crate) renew: Option<std::time::SystemTime>,
     pub(crate) abandoned: bool,
     pub(crate) drain: Option<DrainOrder>,
 }
@@ -106,10 +115,16 @@ pub(crate) enum Waiter {
     /// Nobody: keepalive, or a checkpoint that confirms what was written.
     Nobody,
     Flush(oneshot::Sender<Instant>),
+    /// The server that is being left has sent everything that it had.
+    Leave,
+    /// The server has taken or refused the subscription.
+    Confirm(u64, oneshot::Sender<()>),
     /// The subscription has been unsubscribed: nothing more will come for it.
     Subscription(u64, Option<oneshot::Sender<()>>),
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
     Drain,
+    /// All has been written that is to be before a connection with newer credentials.
+    Renewal,
 }
 
 /// Where every accepted message is. `published = written + buffered + lost + maybe_lost`.
@@ -146,7 +161,7 @@ pub(crate) enum Failure {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, random: [u8; 22]) -> Arc<Self> {
+    pub(crate) fn new(config: Config, pool: Pool, random: [u8; 22]) -> Arc<Self> {
         let mut mux_prefix = Vec::with_capacity(config.inbox_prefix.len() + random.len() + 2);
         mux_prefix.extend_from_slice(config.inbox_prefix.as_bytes());
         mux_prefix.push(b'.');
@@ -156,6 +171,7 @@ impl Shared {
             config,
             core: Mutex::new(Core::new()),
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
+            pool: Mutex::new(pool),
             events: Hub::default(),
             counters: Counters::default(),
             closed: watch::Sender::new(None),
@@ -173,6 +189,23 @@ impl Shared {
     #[inline]
     pub(crate) fn waits(&self) -> MutexGuard<'_, Waits> {
         lock(&self.waits)
+    }
+
+    /// The servers. Not to be locked together with another of these locks.
+    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+        lock(&self.pool)
+    }
+
+    pub(crate) fn servers(&self) -> Vec<Server> {
+        self.pool().servers().to_vec()
+    }
+
+    pub(crate) fn tell_servers(&self, changes: Changes) {
+        if !changes.is_empty() {
+            let text = |list: Vec<ServerAddr>| list.iter().map(ToString::to_string).collect();
+            let (added, removed) = (text(changes.added), text(changes.removed));
+            self.events.emit(&Event::ServersChanged { added, removed });
+        }
     }
 
     /// Wakes the driver, whatever it waits for.
@@ -250,6 +283,7 @@ impl Core {
     fn new() -> Self {
         Self {
             up: false,
+            moving: None,
             stage: Stage::Open,
             batch: Batch::new(),
             changes: Vec::new(),
@@ -260,6 +294,7 @@ impl Core {
             room: Vec::new(),
             info: Arc::default(),
             server: None,
+            local_addr: None,
             // What nats-server allows unless configured otherwise; replaced by the first INFO.
             max_payload: 1024 * 1024,
             headers: true,

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use nuncio_proto::outbox::Batch;
+use nuncio_proto::server_error::ServerError;
 
 use crate::DrainReport;
 use crate::driver::Driver;
+use crate::driver::leave::Leaving;
 use crate::driver::link::Link;
 use crate::driver::shared::{Failure, Fence, Stage, Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
@@ -28,7 +30,14 @@ impl Driver {
     /// The connection is lost: keeps what was not written and tells everyone who waited for this server.
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
         let (stock, fences) = self.take_stock();
-        self.pool.disconnected(now());
+        let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
+            && link.renewal.presented.have_expired();
+        if expired || cause == DisconnectCause::CredentialsRenewed {
+            // That was to come: it says nothing against the server.
+            self.shared.pool().left();
+        } else {
+            self.shared.pool().disconnected(now());
+        }
         // A drain may be among them, whose fence is about to break.
         let changes = std::mem::take(&mut self.shared.core().changes);
         self.apply(changes);
@@ -36,7 +45,10 @@ impl Driver {
         // The limit applies now instead of the pace.
         let room = std::mem::take(&mut self.shared.core().room);
         room.into_iter().for_each(Waker::wake);
-        if self.shared.config.fail_requests_on_disconnect {
+        // Who leaves a server has waited for what it owed; replies to the rest come through the next one.
+        let moved = cause == DisconnectCause::LameDuck;
+        self.leaving = Leaving::No;
+        if self.shared.config.fail_requests_on_disconnect && !moved {
             self.fail_requests(&Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
@@ -45,11 +57,13 @@ impl Driver {
 
     fn take_stock(&mut self) -> (Stock, Vec<Fence>) {
         let writing = std::mem::take(&mut self.writing);
+        let parting = std::mem::take(&mut self.parting);
         let mut kept = Batch::new();
         let mut core = self.shared.core();
         core.up = false;
-        let in_flight = writing.messages();
+        let in_flight = writing.messages() + parting.messages();
         let salvage = writing.salvage(&mut kept);
+        parting.salvage(&mut kept);
         std::mem::take(&mut core.batch).salvage(&mut kept);
         let kept_messages = kept.messages();
         core.batch = kept;
@@ -71,8 +85,9 @@ impl Driver {
     fn break_fences(&mut self, fences: Vec<Fence>) {
         for fence in fences {
             match fence.waiter {
-                // Dropping the sender tells a flush.
-                Waiter::Nobody | Waiter::Flush(_) => {}
+                // Dropping the sender tells those who wait.
+                Waiter::Nobody | Waiter::Leave | Waiter::Flush(_) | Waiter::Confirm(..) | Waiter::Renewal => {
+                }
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
                 Waiter::Drain => self.ending.interrupted(),
@@ -102,10 +117,11 @@ impl Driver {
             CloseReason::Drained => SubscriptionEnd::Drained,
             reason => SubscriptionEnd::Closed(reason.clone()),
         };
-        for entry in self.registry.take_all() {
+        let entries = self.registry.take_all();
+        self.count_subscriptions();
+        for entry in entries {
             entry.route.end(end.clone());
         }
-        self.count_subscriptions();
         self.fail_requests(&Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);

@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use nuncio_proto::encode;
 use tokio::time::Sleep;
 
 use crate::driver::Driver;
@@ -65,7 +64,11 @@ impl Driver {
     fn next_deadline(&self, link: Option<&Link>) -> Option<Instant> {
         let first = self.first_messages.iter().map(|first| first.deadline).min();
         let beat = link.map(|link| link.keepalive.deadline());
-        [self.shared.earliest(), first, beat, self.ending.deadline()].into_iter().flatten().min()
+        let renewal = link.and_then(|link| link.renewal.deadline());
+        [self.shared.earliest(), first, beat, renewal, self.ending.deadline(), self.leaving.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn expire(&mut self, now: Instant) {
@@ -84,11 +87,7 @@ impl Driver {
             if self.registry.get_mut(first.sid).is_none_or(|entry| entry.received > 0) {
                 continue;
             }
-            let waker = {
-                let mut core = self.shared.core();
-                if core.up { core.control(|out| encode::unsubscribe(out, first.sid, None)) } else { None }
-            };
-            waker.into_iter().for_each(Waker::wake);
+            self.unsubscribe(first.sid);
             self.end_subscription(first.sid, SubscriptionEnd::FirstMessageTimeout { after: first.after });
         }
     }

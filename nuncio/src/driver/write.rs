@@ -43,11 +43,15 @@ impl Driver {
     fn refill(&mut self, link: &mut Link, cx: &Context<'_>) -> bool {
         // A burst grows its buffer beyond its size by doubling; that much is kept.
         self.writing.clear(2 * BURST);
+        if self.leaving.is_parting() {
+            return self.refill_parting(cx);
+        }
         let mut core = self.shared.core();
         core.ledger.in_flight = 0;
         core.ledger.in_flight_bytes = 0;
         let changes = std::mem::take(&mut core.changes);
         let empty = core.batch.is_empty();
+        let empty = link.renewal.holds_back(empty) || empty;
         if empty {
             match &mut core.driver {
                 Some(waker) => waker.clone_from(cx.waker()),
@@ -71,6 +75,17 @@ impl Driver {
             self.apply(changes);
         }
         !empty
+    }
+
+    /// Nothing new goes to a server that is being left; changes wait for the next one.
+    fn refill_parting(&mut self, cx: &Context<'_>) -> bool {
+        std::mem::swap(&mut self.parting, &mut self.writing);
+        let mut core = self.shared.core();
+        core.ledger.in_flight = self.writing.messages();
+        core.ledger.in_flight_bytes = self.writing.len();
+        core.driver = Some(cx.waker().clone());
+        drop(core);
+        self.writing.remaining() > 0
     }
 
     /// True when all of it is out, or when it has to wait for the end of a batch that is half written.

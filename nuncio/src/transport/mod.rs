@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::io::IoSlice;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -75,6 +76,16 @@ where
 pub(crate) enum Transport {
     Tcp(TcpStream),
     Custom(Box<dyn Connection>),
+}
+
+impl Transport {
+    /// This end, where there is such a thing.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(tcp) => tcp.local_addr().ok(),
+            Self::Custom(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for Transport {

@@ -115,6 +115,8 @@ rules! {
             nc.publish(fast.subject(), i.to_string()).await.unwrap();
         }
         assert_eq!(texts(&mut fast, 500).await.len(), 500);
+        // Of one read, either subscription may be served first.
+        settle(&[&nc]).await;
         assert_eq!((slow.stats().dropped + slow.stats().pending as u64, fast.stats().dropped), (500, 0));
     }
 
@@ -164,5 +166,101 @@ rules! {
             let stats = sub.stats();
             assert_eq!(stats.received, stats.delivered + stats.dropped + stats.pending as u64, "{stats:?}");
         }
+    }
+
+    async fn a_subscription_may_end_when_its_queue_is_full(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).limits(10, usize::MAX).on_full(OnFull::Close).await.unwrap();
+        let mut other = nc.subscribe(unique()).await.unwrap();
+        for i in 0..30 {
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
+        }
+        settle(&[&nc]).await;
+        let (got, end) = rest(&mut sub).await;
+        assert_eq!(got, (0..10).map(|i| i.to_string()).collect::<Vec<_>>(), "no gap before the end");
+        assert_eq!(end, nuncio::SubscriptionEnd::QueueFull);
+        t.until_held(&nc, 1).await;
+        nc.publish(other.subject(), "lives").await.unwrap();
+        assert_eq!(texts(&mut other, 1).await, ["lives"]);
+    }
+
+    async fn backpressure_drops_nothing(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut sub =
+            a.subscribe(unique()).limits(20, usize::MAX).on_full(OnFull::Backpressure).confirmed().await.unwrap();
+        for i in 0..5000 {
+            b.publish(sub.subject(), i.to_string()).await.unwrap();
+        }
+        b.flush().await.unwrap();
+        assert_eq!(texts(&mut sub, 5000).await, (0..5000).map(|i| i.to_string()).collect::<Vec<_>>());
+        let stats = sub.stats();
+        assert_eq!((stats.delivered, stats.dropped, stats.pending), (5000, 0, 0));
+        assert_eq!(a.statistics().connects, 1);
+    }
+
+    async fn backpressure_bounds_what_is_queued(t: Target) {
+        const EACH: usize = 10_000;
+        const ALL: usize = 2000;
+        let (a, b) = t.clients().await;
+        let mut events = a.events();
+        let mut sub =
+            a.subscribe(unique()).limits(50, usize::MAX).on_full(OnFull::Backpressure).confirmed().await.unwrap();
+        for _ in 0..ALL {
+            b.publish(sub.subject(), vec![b'x'; EACH]).await.unwrap();
+        }
+        b.flush().await.unwrap();
+        assert_eq!(event(&mut events, slow).await, sub.sid());
+        // The limit, and what one read may bring.
+        let bound = 50 + 128 * 1024 / EACH + 2;
+        let mut highest = 0;
+        for _ in 0..ALL {
+            highest = highest.max(sub.stats().pending);
+            assert_eq!(next(&mut sub).await.payload().len(), EACH);
+        }
+        assert!((50..=bound).contains(&highest), "{highest} of at most {bound}");
+        assert_eq!(a.statistics().connects, 1);
+    }
+
+    async fn a_connection_held_up_by_backpressure_is_not_stale(t: Target) {
+        let beat = std::time::Duration::from_millis(10);
+        let (a, b) = (t.connect().ping_interval(beat).max_pings_out(1).await.unwrap(), t.client().await);
+        let mut events = a.events();
+        let mut sub =
+            a.subscribe(unique()).limits(1, usize::MAX).on_full(OnFull::Backpressure).confirmed().await.unwrap();
+        for i in 0..3 {
+            b.publish(sub.subject(), i.to_string()).await.unwrap();
+        }
+        event(&mut events, slow).await;
+        let written = a.statistics().out_bytes;
+        // Ten beats have passed when that many pings are written.
+        until("ten pings", || a.statistics().out_bytes >= written + 10 * 6).await;
+        assert_eq!((texts(&mut sub, 3).await, a.statistics().connects), (vec!["0".into(), "1".into(), "2".into()], 1));
+    }
+
+    async fn dropping_a_full_subscription_lets_the_connection_go_on(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut events = a.events();
+        let full =
+            a.subscribe(unique()).limits(1, usize::MAX).on_full(OnFull::Backpressure).confirmed().await.unwrap();
+        for _ in 0..100 {
+            b.publish(full.subject(), "").await.unwrap();
+        }
+        event(&mut events, slow).await;
+        drop(full);
+        a.flush().await.unwrap();
+    }
+
+    async fn a_drain_reads_on_whatever_the_backpressure(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut events = a.events();
+        let mut full =
+            a.subscribe(unique()).limits(1, usize::MAX).on_full(OnFull::Backpressure).confirmed().await.unwrap();
+        for i in 0..100 {
+            b.publish(full.subject(), i.to_string()).await.unwrap();
+        }
+        b.flush().await.unwrap();
+        event(&mut events, slow).await;
+        assert!(a.drain().await.unwrap().flushed);
+        assert_eq!(rest(&mut full).await.0.len(), 100);
     }
 }

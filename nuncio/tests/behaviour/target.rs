@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nuncio::{Client, Connect};
 use nuncio_server::{Permissions, Server};
-use nuncio_testkit::{NatsServer, eventually_async};
+use nuncio_testkit::{NatsServer, Port, eventually_async};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -281,7 +281,13 @@ fn version() -> String {
 pub(crate) fn embedded<F: Future<Output = ()>>(setup: Setup, rule: impl FnOnce(Target) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let server = setup.builder().start().await.unwrap();
+        let mut builder = setup.builder();
+        // A port that the server leaves for a while must not be given to anybody else meanwhile.
+        let lease = setup.own.then(|| Port::lease().unwrap());
+        if let Some(port) = &lease {
+            builder = builder.bind(format!("127.0.0.1:{}", port.number()));
+        }
+        let server = builder.start().await.unwrap();
         timeout(LIMIT, rule(Target { kind: Kind::Embedded(server) })).await.expect("the rule hangs");
     });
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio::Connection;
+use nuncio::Connect;
 use nuncio_server::{Direction, Server};
 use tokio::runtime::Handle;
 
-use crate::session::{self, Dial, Outcome};
+use crate::session::{self, Outcome, through};
 use crate::wire::{Meter, Metered};
 
 /// How much fits into the pipe, by turns: all of it, about a frame, and less than a frame.
@@ -17,19 +17,28 @@ async fn server() -> Arc<Server> {
     Arc::new(Server::builder().in_memory().seed(1).start().await.unwrap())
 }
 
-fn pipes(server: &Arc<Server>, capacity: usize, meter: &Arc<Meter>) -> Dial {
+/// Virtual time that a session may take at most. Whoever waits is told of a cut at once, so that not even the timeout of
+/// a request passes.
+const LIMIT: Duration = Duration::from_millis(900);
+
+fn pipes(server: &Arc<Server>, capacity: usize, meter: &Arc<Meter>) -> Connect {
     let (server, meter) = (Arc::clone(server), Arc::clone(meter));
-    Arc::new(move || {
+    through(move || {
         let io = server.pipe_with_capacity(capacity);
-        Box::new(Metered { io, meter: Arc::clone(&meter) }) as Box<dyn Connection>
+        Box::new(Metered { io, meter: Arc::clone(&meter) })
     })
+}
+
+fn witness(server: &Arc<Server>) -> Connect {
+    pipes(server, CAPACITIES[0], &Arc::default())
 }
 
 async fn cut_session(direction: Direction, bytes: usize) -> Outcome {
     let label = format!("cut {direction:?} after {bytes} bytes");
     let server = server().await;
-    let dial = pipes(&server, CAPACITIES[bytes % CAPACITIES.len()], &Arc::default());
-    let outcome = session::run(&server, dial, || server.faults().cut_after(direction, bytes), &label).await;
+    let session = pipes(&server, CAPACITIES[bytes % CAPACITIES.len()], &Arc::default());
+    let cut = || server.faults().cut_after(direction, bytes);
+    let outcome = session::run(session, witness(&server), cut, LIMIT, &label).await;
     outcome.check(&label);
     outcome
 }
@@ -38,8 +47,8 @@ async fn cut_session(direction: Direction, bytes: usize) -> Outcome {
 async fn measure() -> Meter {
     let server = server().await;
     let meter = Arc::default();
-    let dial = pipes(&server, CAPACITIES[0], &meter);
-    session::run(&server, dial, || {}, "whole").await.check_whole("whole");
+    let session = pipes(&server, CAPACITIES[0], &meter);
+    session::run(session, witness(&server), || {}, LIMIT, "whole").await.check_whole("whole");
     tokio::time::timeout(Duration::from_secs(10), server.wait_for_connections(0)).await.unwrap();
     Arc::into_inner(meter).expect("the connection is gone")
 }

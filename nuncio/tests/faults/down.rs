@@ -7,28 +7,29 @@ use std::time::Duration;
 
 use nuncio::{
     Backoff, Client, CloseReason, Connect, ConnectError, Connection, ConnectionState, DisconnectCause, Event,
-    FlushError, PublishError, RequestError, SubscriptionEnd, WhenFull,
+    FlushError, PublishError, RequestError, SubscriptionEnd,
 };
 use nuncio_server::Server;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
+use crate::clock::pass;
 use crate::evil::{event, limited, lost};
 
 /// A server in memory that can be taken away.
-struct Away {
-    server: Arc<Server>,
+pub struct Away {
+    pub server: Arc<Server>,
     away: Arc<AtomicBool>,
     dials: Arc<AtomicUsize>,
 }
 
 impl Away {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let server = Arc::new(Server::builder().in_memory().seed(1).start().await.unwrap());
         Self { server, away: Arc::default(), dials: Arc::default() }
     }
 
-    fn connect(&self) -> Connect {
+    pub fn connect(&self) -> Connect {
         let (server, away, dials) =
             (Arc::clone(&self.server), Arc::clone(&self.away), Arc::clone(&self.dials));
         let connector = move |_| {
@@ -45,14 +46,14 @@ impl Away {
             .backoff(Backoff::fixed(Duration::from_millis(100), Duration::ZERO))
     }
 
-    async fn leave(&self, nc: &Client) {
+    pub async fn leave(&self, nc: &Client) {
         let mut events = nc.events();
         self.away.store(true, Ordering::Relaxed);
         self.server.disconnect_all();
         lost(&mut events, "the loss").await;
     }
 
-    async fn come_back(&self, nc: &Client) {
+    pub async fn come_back(&self, nc: &Client) {
         let mut events = nc.events();
         self.away.store(false, Ordering::Relaxed);
         event(&mut events, "the return", |event| matches!(event, Event::Reconnected { .. }).then_some(()))
@@ -60,128 +61,11 @@ impl Away {
     }
 }
 
-async fn down(connect: impl FnOnce(Connect) -> Connect) -> (Away, Client) {
+pub async fn down(connect: impl FnOnce(Connect) -> Connect) -> (Away, Client) {
     let away = Away::new().await;
     let nc = connect(away.connect()).await.unwrap();
     away.leave(&nc).await;
     (away, nc)
-}
-
-/// 100 bytes on the wire: `PUB s 84\r\n`, the payload, CRLF.
-fn hundred(n: u8) -> Vec<u8> {
-    vec![n; 88]
-}
-
-fn add_up(nc: &Client) {
-    let s = nc.statistics();
-    assert_eq!(s.published, s.written + s.buffered + s.lost + s.maybe_lost, "{s:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_publish_waits_for_room_no_longer_than_its_deadline() {
-    let wait = Duration::from_secs(3);
-    let (away, nc) = down(|c| c.outbox_limit(1000).when_full(WhenFull::Wait(wait))).await;
-    for n in 0..10 {
-        nc.publish("s", hundred(n)).await.unwrap();
-    }
-    let began = Instant::now();
-    let error = limited("a publish", nc.publish("s", hundred(10)).into_future()).await.unwrap_err();
-    assert!(error.is_timeout(), "{error}");
-    assert!((wait..wait + Duration::from_millis(50)).contains(&began.elapsed()), "{:?}", began.elapsed());
-    let many = (0..5).map(|n| {
-        let nc = nc.clone();
-        tokio::spawn(async move { nc.publish("s", hundred(n)).await })
-    });
-    for publish in many.collect::<Vec<_>>() {
-        assert!(limited("one of many", publish).await.unwrap().unwrap_err().is_timeout());
-    }
-    assert_eq!((nc.statistics().published, nc.statistics().buffered), (10, 10));
-    away.come_back(&nc).await;
-    nc.flush().await.unwrap();
-    assert_eq!((nc.statistics().written, nc.statistics().lost, nc.statistics().maybe_lost), (10, 0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_publish_that_waits_for_room_goes_on_when_the_server_is_back() {
-    let (away, nc) = down(|c| c.outbox_limit(1000).when_full(WhenFull::Wait(Duration::from_secs(60)))).await;
-    for n in 0..10 {
-        nc.publish("s", hundred(n)).await.unwrap();
-    }
-    let waiting = nc.clone();
-    let publish = tokio::spawn(async move { waiting.publish("s", hundred(10)).await });
-    sleep(Duration::from_secs(1)).await;
-    assert!(!publish.is_finished());
-    away.come_back(&nc).await;
-    limited("the publish", publish).await.unwrap().unwrap();
-    nc.flush().await.unwrap();
-    assert_eq!((nc.statistics().written, nc.statistics().published), (11, 11));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_outbox_fails_at_once_where_that_is_the_policy() {
-    let (_away, nc) = down(|c| c.outbox_limit(1000).when_full(WhenFull::Fail)).await;
-    for n in 0..10 {
-        nc.publish("s", hundred(n)).await.unwrap();
-    }
-    let began = Instant::now();
-    let error = nc.publish("s", hundred(10)).await.unwrap_err();
-    assert_eq!(error, PublishError::Full { buffered: 1000, limit: 1000 });
-    assert_eq!(nc.try_publish("s", hundred(10)).unwrap_err(), error);
-    assert!(began.elapsed().is_zero());
-    assert_eq!((nc.statistics().published, nc.statistics().buffered), (10, 10));
-    assert_eq!(nc.statistics().buffered_bytes, 1000);
-}
-
-#[tokio::test(start_paused = true)]
-async fn dropping_the_oldest_counts_each_and_keeps_the_newest() {
-    let (away, nc) = down(|c| c.outbox_limit(1000).when_full(WhenFull::DropOldest)).await;
-    let mut s = nc.subscribe("s").await.unwrap();
-    for n in 0..100 {
-        nc.publish("s", hundred(n)).await.unwrap();
-        add_up(&nc);
-        assert!(nc.statistics().buffered_bytes <= 1000);
-    }
-    let lost = nc.statistics().lost;
-    assert!((90..=93).contains(&lost), "{lost} lost of 100 with room for 10");
-    away.come_back(&nc).await;
-    nc.flush().await.unwrap();
-    let kept: Vec<u8> = std::iter::from_fn(|| s.try_next()).map(|m| m.payload()[0]).collect();
-    assert_eq!(kept, (lost as u8..100).collect::<Vec<u8>>());
-    assert_eq!((nc.statistics().lost, nc.statistics().maybe_lost), (lost, 0));
-    add_up(&nc);
-}
-
-#[tokio::test(start_paused = true)]
-async fn messages_dropped_before_a_ping_do_not_count_as_confirmed_by_it() {
-    let away = Away::new().await;
-    let nc = away.connect().outbox_limit(1000).when_full(WhenFull::DropOldest).await.unwrap();
-    // All of this happens before the connection gets a turn: ten messages, the PING of a flush, and forty more.
-    for n in 0..10 {
-        nc.publish("s", hundred(n)).await.unwrap();
-    }
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let mut pinging = std::pin::pin!(nc.flush());
-    assert!(pinging.as_mut().poll(&mut context).is_pending());
-    for n in 0..10 {
-        nc.publish("s", hundred(n)).await.unwrap();
-    }
-    limited("the flush", pinging).await.unwrap();
-    let dropped = nc.statistics().lost;
-    assert!(dropped > 0);
-    // The PONG confirmed nothing of what was written: all that was before its PING has been dropped.
-    away.server.faults().mute(true);
-    for n in 0..5 {
-        nc.publish("t", hundred(n)).await.unwrap();
-        sleep(Duration::from_millis(1)).await;
-    }
-    away.server.disconnect_all();
-    let mut events = nc.events();
-    let in_doubt = event(&mut events, "the loss", |event| match event {
-        Event::Disconnected { maybe_lost, .. } => Some(maybe_lost),
-        _ => None,
-    });
-    assert_eq!(in_doubt.await, 25 - dropped);
-    add_up(&nc);
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,7 +94,7 @@ async fn a_subscription_in_the_middle_of_a_drain_is_drained_by_the_loss_and_not_
         s.drain().await.unwrap();
         s
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(!drain.is_finished());
     away.leave(&nc).await;
     let mut s = limited("the drain", drain).await.unwrap();
@@ -256,7 +140,7 @@ async fn a_flush_fails_at_once_while_down_and_when_the_connection_is_lost() {
         let nc = nc.clone();
         async move { nc.flush().await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     away.server.disconnect_all();
     assert_eq!(limited("the flush", flush).await.unwrap().unwrap_err(), FlushError::Disconnected);
 }
@@ -272,7 +156,7 @@ async fn a_request_made_while_down_is_sent_later_or_times_out_and_leaves_nothing
         let nc = nc.clone();
         async move { nc.request("nobody", "").timeout(Duration::from_secs(5)).await }
     });
-    sleep(Duration::from_millis(500)).await;
+    pass(Duration::from_millis(500)).await;
     away.come_back(&nc).await;
     assert!(limited("the request", later).await.unwrap().unwrap_err().is_no_responders());
     assert_eq!(nc.statistics().requests, 0);
@@ -288,7 +172,7 @@ async fn a_request_fails_with_the_connection_unless_told_to_wait() {
             let nc = nc.clone();
             async move { nc.request("silent", "").timeout(Duration::from_secs(5)).await }
         });
-        sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let began = Instant::now();
         away.leave(&nc).await;
         let error = limited("the request", request).await.unwrap().unwrap_err();
@@ -303,7 +187,7 @@ async fn close_during_reconnecting_ends_at_once() {
     let before = Handle::current().metrics().num_alive_tasks();
     let (away, nc) = down(|c| c).await;
     nc.publish("s", "never sent").await.unwrap();
-    sleep(Duration::from_millis(1234)).await;
+    pass(Duration::from_millis(1234)).await;
     assert_eq!(nc.state(), ConnectionState::Connecting);
     let began = Instant::now();
     limited("close", nc.close()).await;
@@ -311,7 +195,7 @@ async fn close_during_reconnecting_ends_at_once() {
     assert_eq!(nc.state(), ConnectionState::Closed(CloseReason::Closed));
     assert_eq!((nc.statistics().lost, nc.statistics().buffered), (1, 0));
     let dials = away.dials.load(Ordering::Relaxed);
-    sleep(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     assert_eq!(away.dials.load(Ordering::Relaxed), dials, "it dials on");
     drop((away, nc));
     settled(before).await;
@@ -321,7 +205,7 @@ async fn close_during_reconnecting_ends_at_once() {
 async fn close_during_a_dial_that_hangs_ends_at_once() {
     let hanging = |_| std::future::pending::<io::Result<Box<dyn Connection>>>();
     let nc = nuncio::connect("x").connector(hanging).retry_on_initial_connect(true).await.unwrap();
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let began = Instant::now();
     limited("close", nc.close()).await;
     assert!(began.elapsed() < Duration::from_millis(10), "{:?}", began.elapsed());
@@ -331,7 +215,7 @@ async fn close_during_a_dial_that_hangs_ends_at_once() {
 async fn settled(tasks: usize) {
     let settle = async {
         while Handle::current().metrics().num_alive_tasks() > tasks {
-            sleep(Duration::from_millis(10)).await;
+            pass(Duration::from_millis(10)).await;
         }
     };
     let done = timeout(Duration::from_secs(10), settle).await;
@@ -350,7 +234,7 @@ async fn the_last_handle_dropped_while_down_leaves_no_task_and_no_dialling() {
         let mut events = nc.events();
         let began = Instant::now();
         drop(nc);
-        sleep(Duration::from_secs(30)).await;
+        pass(Duration::from_secs(30)).await;
         drop(s);
         let closed = event(&mut events, "the end", |event| match event {
             Event::Closed { reason } => Some(reason),
@@ -361,7 +245,7 @@ async fn the_last_handle_dropped_while_down_leaves_no_task_and_no_dialling() {
         let most = if buffered { 32_010 } else { 30_010 };
         assert!((30_000..=most).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
         let dials = away.dials.load(Ordering::Relaxed);
-        sleep(Duration::from_secs(60)).await;
+        pass(Duration::from_secs(60)).await;
         assert_eq!(away.dials.load(Ordering::Relaxed), dials, "it dials on");
         drop(away);
         settled(before).await;
@@ -373,7 +257,7 @@ async fn the_last_handle_dropped_sends_what_is_buffered_if_the_server_comes_back
     let (away, nc) = down(|c| c).await;
     nc.publish("s", "sent in the end").await.unwrap();
     drop(nc);
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let witness = nuncio::connect("in-memory").connector({
         let server = Arc::clone(&away.server);
         move |_| {
@@ -447,7 +331,7 @@ async fn drain_while_down_waits_for_the_server_only_to_send_what_is_buffered() {
         let nc = nc.clone();
         async move { nc.drain().await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     away.away.store(false, Ordering::Relaxed);
     let report = limited("a drain with a return", drain).await.unwrap().unwrap();
     assert_eq!((report.flushed, report.lost, report.maybe_lost), (true, 0, 0));
@@ -461,7 +345,7 @@ async fn close_during_a_drain_and_drain_after_close_both_end() {
         let nc = nc.clone();
         async move { nc.drain().await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     limited("close", nc.close()).await;
     assert!(limited("the drain", drain).await.unwrap().is_err());
     assert!(nc.drain().await.is_err());
@@ -478,51 +362,8 @@ async fn the_first_connection_is_retried_when_asked_for() {
     assert_eq!(nc.state(), ConnectionState::Connecting);
     let mut s = nc.subscribe("s").await.unwrap();
     nc.publish("s", "early").await.unwrap();
-    sleep(Duration::from_secs(5)).await;
+    pass(Duration::from_secs(5)).await;
     away.away.store(false, Ordering::Relaxed);
     assert_eq!(limited("the message", s.next()).await.unwrap().payload(), b"early");
     assert_eq!((nc.statistics().connects, nc.state()), (1, ConnectionState::Connected));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_publish_to_a_server_that_does_not_read_waits_no_longer_than_its_deadline() {
-    let away = Away::new().await;
-    let nc = away.connect().when_full(WhenFull::Wait(Duration::from_secs(3))).await.unwrap();
-    away.server.faults().mute(true);
-    let publishing = async {
-        loop {
-            let began = Instant::now();
-            if let Err(error) = nc.publish("s", vec![0; 10_000]).await {
-                return (error, began.elapsed());
-            }
-        }
-    };
-    let (error, took) = limited("publishing", publishing).await;
-    assert!(error.is_timeout(), "{error}");
-    assert!((3000..3050).contains(&took.as_millis()), "{took:?}");
-    add_up(&nc);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_publish_that_waits_for_a_server_that_does_not_read_goes_on_when_the_connection_is_lost() {
-    let away = Away::new().await;
-    let nc = away.connect().when_full(WhenFull::Wait(Duration::from_secs(30))).await.unwrap();
-    away.server.faults().mute(true);
-    let publisher = tokio::spawn({
-        let nc = nc.clone();
-        async move {
-            for _ in 0..40 {
-                nc.publish("s", vec![0; 10_000]).await.unwrap();
-            }
-        }
-    });
-    sleep(Duration::from_secs(1)).await;
-    assert!(!publisher.is_finished());
-    let began = Instant::now();
-    away.leave(&nc).await;
-    // There is room in the outbox: only the burst was to be written first.
-    limited("the publisher", publisher).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    assert_eq!(nc.statistics().published, 40);
-    add_up(&nc);
 }

@@ -1,18 +1,20 @@
 //! What breaks on purpose: cuts, partial writes, hostile servers, restarts, cancelled futures, slow consumers.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    unreachable_pub
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::string_slice, unreachable_pub)]
 
+mod cancel;
+mod clock;
 mod cuts;
 mod down;
+mod drops;
 mod evil;
+mod handshake;
 mod hostile;
+mod memory;
+mod outbox;
 mod partial;
+mod proxy;
 mod restart;
 mod session;
+mod slow;
 mod wire;

@@ -2,26 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use nuncio::Connection;
 use nuncio_server::Server;
 
-use crate::session::{self, Dial};
+use crate::session::{self, through};
 use crate::wire::Crumbs;
+
+const LIMIT: Duration = Duration::from_millis(900);
 
 async fn crumbs(seed: u64) {
     let label = format!("seed {seed}");
     let server = Arc::new(Server::builder().in_memory().seed(seed).start().await.unwrap());
     let most = [1, 2, 3, 7, 16, 64, 500, 5000][seed as usize % 8];
     let dials = AtomicU64::new(0);
-    let pipes: Dial = {
-        let server = Arc::clone(&server);
-        Arc::new(move || {
-            let seed = seed ^ dials.fetch_add(1, Ordering::Relaxed) << 32;
-            Box::new(Crumbs::new(server.pipe(), most, seed)) as Box<dyn Connection>
-        })
-    };
-    session::run(&server, pipes, || {}, &label).await.check_whole(&label);
+    let (pipes, plain) = (Arc::clone(&server), Arc::clone(&server));
+    let session = through(move || {
+        let seed = seed ^ dials.fetch_add(1, Ordering::Relaxed) << 32;
+        Box::new(Crumbs::new(pipes.pipe(), most, seed))
+    });
+    let witness = through(move || Box::new(plain.pipe()));
+    session::run(session, witness, || {}, LIMIT, &label).await.check_whole(&label);
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,3 +132,49 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Crumbs<S> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+/// A connection that repeats the same bytes without end and is always ready, and takes whatever is written.
+pub struct Babbler {
+    start: Vec<u8>,
+    bytes: &'static [u8],
+    at: usize,
+}
+
+impl Babbler {
+    /// `start` comes once, before the endless repetition of `bytes`.
+    pub fn new(start: &[u8], bytes: &'static [u8]) -> Self {
+        Self { start: start.to_vec(), bytes, at: 0 }
+    }
+}
+
+impl AsyncRead for Babbler {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.start.is_empty() {
+            buf.put_slice(&this.bytes[this.at..=this.at]);
+            this.at = (this.at + 1) % this.bytes.len();
+        } else {
+            let n = this.start.len().min(buf.remaining());
+            buf.put_slice(&this.start.drain(..n).collect::<Vec<u8>>());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Babbler {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

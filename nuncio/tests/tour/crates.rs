@@ -6,6 +6,8 @@ use std::process::Command;
 /// What a program with async-nats 0.51 and its default features gets, counted in the same way.
 const ASYNC_NATS: usize = 129;
 
+const README: &str = include_str!("../../../README.md");
+
 #[test]
 fn a_program_gets_fewer_crates_than_with_async_nats() {
     // All that is built is there already, so nothing is fetched.
@@ -19,4 +21,6 @@ fn a_program_gets_fewer_crates_than_with_async_nats() {
     let crates: BTreeSet<&str> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
     assert!(crates.iter().any(|line| line.starts_with("tokio v")), "{crates:?}");
     assert!(crates.len() < ASYNC_NATS, "{} crates: {crates:?}", crates.len());
+    let told = format!("| {} | {ASYNC_NATS} |", crates.len());
+    assert!(README.contains(&told), "the README's table does not say {told}");
 }

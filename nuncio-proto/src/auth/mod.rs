@@ -1,0 +1,5 @@
+//! Who a client is: keys, credentials files and user JWTs.
+
+pub mod creds;
+pub mod jwt;
+pub mod nkey;

@@ -1,0 +1,110 @@
+//! Subscriptions that wait for the server's word.
+
+use std::time::Duration;
+
+use nuncio::{FlushError, ServerError, SubscribeError};
+
+use crate::support::*;
+use crate::target::{Rules, Setup, Target};
+
+fn limited() -> Setup {
+    let rules = Rules::new().allow_subscribe("ok.>").allow_subscribe("group q1");
+    Setup::new().user("admin", "pw").user_with("limited", "pw", rules)
+}
+
+rules! {
+    async fn a_confirmed_subscription_is_at_the_server(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut sub = a.subscribe(unique()).confirmed().await.unwrap();
+        assert_eq!(t.held(&a).await.len(), 1);
+        b.publish(sub.subject(), "at once").await.unwrap();
+        assert_eq!(texts(&mut sub, 1).await, ["at once"]);
+    }
+
+    on limited() =>
+    async fn a_denial_is_an_error_that_names_the_subject(t: Target) {
+        let nc = t.connect().user_and_password("limited", "pw").await.unwrap();
+        let error = nc.subscribe("no").confirmed().await.unwrap_err();
+        assert_eq!(error, SubscribeError::Denied { subject: "no".into() });
+        assert!(error.to_string().contains("\"no\""), "{error}");
+        nc.subscribe("ok.a").confirmed().await.unwrap();
+        nc.subscribe("group").queue("q1").confirmed().await.unwrap();
+        let error = nc.subscribe("group").queue("q2").confirmed().await.unwrap_err();
+        assert_eq!(error, SubscribeError::Denied { subject: "group".into() });
+    }
+
+    on limited() =>
+    async fn a_denial_is_told_to_the_one_it_concerns(t: Target) {
+        let nc = t.connect().user_and_password("limited", "pw").await.unwrap();
+        let (a, b, c) = tokio::join!(
+            nc.subscribe("ok.a").confirmed(),
+            nc.subscribe("no").confirmed(),
+            nc.subscribe("ok.b").confirmed(),
+        );
+        assert!(a.is_ok() && c.is_ok());
+        assert_eq!(b.unwrap_err(), SubscribeError::Denied { subject: "no".into() });
+    }
+
+    on Setup::new().max_subscriptions(2) =>
+    async fn one_subscription_too_many_is_told_to_the_right_one(t: Target) {
+        let nc = t.client().await;
+        let _first = nc.subscribe("a").confirmed().await.unwrap();
+        let mut second = nc.subscribe("b").await.unwrap();
+        // Unconfirmed and too many: its refusal comes before the first ping of the next one.
+        let third = nc.subscribe("c").await.unwrap();
+        let error = nc.subscribe("d").confirmed().await.unwrap_err();
+        assert_eq!(
+            error,
+            SubscribeError::Refused { subject: "d".into(), error: ServerError::MaxSubscriptions }
+        );
+        assert_eq!((second.ended(), third.ended()), (None, None));
+        second.unsubscribe();
+        nc.subscribe("e").confirmed().await.unwrap();
+    }
+
+    on Setup::new().max_subscriptions(2) =>
+    async fn a_refusal_of_another_does_not_harm_a_confirmed_one(t: Target) {
+        let nc = t.client().await;
+        let first = nc.subscribe("a").await.unwrap();
+        let (second, third) = tokio::join!(nc.subscribe("b").confirmed(), nc.subscribe("c"));
+        assert!(second.is_ok(), "{second:?}");
+        assert_eq!(first.ended(), None);
+        drop(third);
+    }
+
+    on Setup::new().own() =>
+    async fn without_an_answer_it_fails_in_time_and_leaves_nothing(t: Target) {
+        let mut t = t;
+        let nc = t.connect().flush_timeout(Duration::from_millis(50)).await.unwrap();
+        t.pause().await;
+        let error = nc.subscribe("a").confirmed().await.unwrap_err();
+        let after = Duration::from_millis(50);
+        assert_eq!(error, SubscribeError::Unconfirmed(FlushError::Timeout { after }));
+        t.resume().await;
+        t.until_held(&nc, 0).await;
+        until("the end of the subscription", || nc.statistics().subscriptions == 0).await;
+    }
+
+    on Setup::new().own() =>
+    async fn without_a_connection_it_fails_at_once(t: Target) {
+        let mut t = t;
+        let nc = t.connect().max_reconnects(None).await.unwrap();
+        let mut events = nc.events();
+        t.stop().await;
+        event(&mut events, |e| matches!(e, nuncio::Event::Disconnected { .. }).then_some(())).await;
+        let error = nc.subscribe("a").confirmed().await.unwrap_err();
+        assert_eq!(error, SubscribeError::Unconfirmed(FlushError::Disconnected));
+        nc.close().await;
+        assert!(matches!(nc.subscribe("a").confirmed().await, Err(SubscribeError::Closed(_))));
+    }
+
+    async fn a_confirmed_subscription_keeps_its_options(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).queue("q").max(2).confirmed().await.unwrap();
+        assert_eq!(sub.queue_group().as_deref(), Some("q"));
+        for i in 0..4 {
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
+        }
+        assert_eq!(rest(&mut sub).await.0, ["0", "1"]);
+    }
+}
