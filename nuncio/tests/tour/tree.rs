@@ -11,10 +11,16 @@ const UNFINISHED: [&str; 4] =
 const SWITCHED_OFF: [&str; 2] = [concat!("#[", "ignore"), concat!(", ", "ignore)]")];
 const SLEEPS: [&str; 3] = [concat!("thread::", "sleep"), concat!("time::", "sleep"), concat!(" ", "sleep(")];
 
-/// Sleeps that do not wait for anything: an application that is busy for longer than a stall is what is tested.
+/// Sleeps that do not wait for anything: an application that is busy for longer than a stall or a timeout is what is tested,
+/// and loads have their pace.
 /// Under a paused clock a sleep takes no time, so it may set the pace of a test; `faults/clock.rs` has the sleep that sets
 /// the pace of loads and of polling.
-const BUSY: [&str; 1] = [concat!("tokio::time::", "sleep(stall * 2).await;")];
+const BUSY: [&str; 4] = [
+    concat!("tokio::time::", "sleep(stall * 2).await;"),
+    concat!("tokio::time::", "sleep(std::time::Duration::from_millis(300)).await;"),
+    concat!("tokio::time::", "sleep(Duration::from_millis(40)).await;"),
+    concat!("tokio::time::", "sleep(Duration::from_millis(60)).await;"),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
