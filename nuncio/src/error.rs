@@ -3,7 +3,6 @@
 //! Display is one level that names the subject or server concerned and how to mend it; causes that are errors of
 //! their own come through [`std::error::Error::source`].
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -571,43 +570,16 @@ pub enum Error {
 pub(crate) fn shown(bytes: &[u8]) -> String {
     const LONGEST: usize = 256;
     let text = String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes));
-    let mut out: String = text.chars().flat_map(|c| c.escape_debug_if_control()).collect();
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_debug());
+        } else {
+            out.push(c);
+        }
+    }
     if bytes.len() > LONGEST {
         out.push('…');
     }
     out
-}
-
-trait EscapeControl {
-    fn escape_debug_if_control(self) -> Box<dyn Iterator<Item = char>>;
-}
-
-impl EscapeControl for char {
-    fn escape_debug_if_control(self) -> Box<dyn Iterator<Item = char>> {
-        if self.is_control() { Box::new(self.escape_debug()) } else { Box::new(std::iter::once(self)) }
-    }
-}
-
-impl fmt::Display for crate::SubscriptionEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::SubscriptionEnd as End;
-        match self {
-            End::Unsubscribed => f.write_str("unsubscribed"),
-            End::Max => f.write_str("all messages asked for have arrived"),
-            End::Drained => f.write_str("drained"),
-            End::Denied { subject } => {
-                write!(
-                    f,
-                    "the server denies subscribing to \"{subject}\": the user's permissions do not allow it"
-                )
-            }
-            End::Refused { subject, error } => {
-                write!(f, "the server refuses to subscribe to \"{subject}\": {error}")
-            }
-            End::QueueFull => f.write_str("its queue was full: messages came faster than they were read"),
-            End::FirstMessageTimeout { after } => write!(f, "no message within {after:?}"),
-            End::CallbackPanicked => f.write_str("the callback panicked"),
-            End::Closed(reason) => write!(f, "the connection is closed: {reason}"),
-        }
-    }
 }

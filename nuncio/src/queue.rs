@@ -1,6 +1,7 @@
 //! The queue between the connection and a subscription: filled in batches, emptied in batches.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
@@ -83,6 +84,29 @@ pub enum SubscriptionEnd {
     CallbackPanicked,
     /// The connection was closed.
     Closed(CloseReason),
+}
+
+impl fmt::Display for SubscriptionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsubscribed => f.write_str("unsubscribed"),
+            Self::Max => f.write_str("all messages asked for have arrived"),
+            Self::Drained => f.write_str("drained"),
+            Self::Denied { subject } => {
+                write!(
+                    f,
+                    "the server denies subscribing to \"{subject}\": the user's permissions do not allow it"
+                )
+            }
+            Self::Refused { subject, error } => {
+                write!(f, "the server refuses to subscribe to \"{subject}\": {error}")
+            }
+            Self::QueueFull => f.write_str("its queue was full: messages came faster than they were read"),
+            Self::FirstMessageTimeout { after } => write!(f, "no message within {after:?}"),
+            Self::CallbackPanicked => f.write_str("the callback panicked"),
+            Self::Closed(reason) => write!(f, "the connection is closed: {reason}"),
+        }
+    }
 }
 
 /// Who polls a queue: a task of tokio, or a thread outside of it.
