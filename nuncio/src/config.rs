@@ -9,6 +9,8 @@ use crate::auth::Auth;
 use crate::queue::{Limits, OnFull};
 use crate::tls::Tls;
 use crate::transport::Connector;
+#[cfg(feature = "websocket")]
+use crate::transport::websocket::MakeHeaders;
 
 /// What happens to a publish while the buffer of outgoing messages is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) on_full: OnFull,
     pub(crate) tls: Option<Tls>,
     pub(crate) connector: Option<Arc<dyn Connector>>,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket_headers: Option<Arc<MakeHeaders>>,
     pub(crate) seed: Option<u64>,
 }
 
@@ -101,6 +105,8 @@ impl Default for Config {
             on_full: OnFull::default(),
             tls: None,
             connector: None,
+            #[cfg(feature = "websocket")]
+            websocket_headers: None,
             seed: None,
         }
     }

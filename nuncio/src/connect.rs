@@ -21,8 +21,8 @@ use crate::driver::shared::Shared;
 use crate::error::{CloseReason, ConnectError, ConnectionClosed};
 use crate::queue::{Limits, OnFull};
 use crate::tls::Tls;
-use crate::transport::Connector;
 use crate::transport::secure::Security;
+use crate::transport::{self, Connector};
 
 /// Connects to a NATS server or to one of several.
 ///
@@ -215,11 +215,11 @@ impl Connect {
         subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
         /// What happens when the queue of a subscription is full. Default: the message that arrives is dropped.
         on_full(policy: OnFull) => |c| c.on_full = policy;
-        /// How TLS is used. Default: when the server requires it or an address has the scheme `tls`, with the certificates
-        /// of the operating system.
+        /// How TLS is used. Default: when the server requires it or an address has the scheme `tls` or `wss`, with the
+        /// certificates of the operating system.
         tls(tls: Tls) => |c| c.tls = Some(tls);
-        /// Makes connections instead of TCP: an in-memory pipe, say. TLS goes over them as over TCP.
-        /// Default: none.
+        /// Makes connections instead of name look-up and TCP: an in-memory pipe, or one of [`connector`](crate::connector).
+        /// TLS, and WebSocket where an address asks for it, run on top. Default: none.
         connector(connector: impl Connector) => |c| c.connector = Some(Arc::new(connector));
         /// Seeds the choice of servers and the jitter, for tests that must repeat. Inboxes stay random. Default: random.
         seed(seed: u64) => |c| c.seed = Some(seed);
@@ -228,6 +228,35 @@ impl Connect {
     /// The runtime that the connection runs on. Default: the one that this is first polled in.
     pub fn runtime(mut self, runtime: runtime::Handle) -> Self {
         self.runtime = Some(runtime);
+        self
+    }
+
+    /// Headers of the HTTP request that opens a WebSocket connection: a cookie, or what a proxy in front of the server
+    /// asks for. Called for each attempt to connect, so that what expires can be renewed. Default: none.
+    ///
+    /// ```no_run
+    /// # async fn f(ticket: impl Fn() -> String + Send + Sync + 'static) -> Result<(), nuncio::Error> {
+    /// let nc = nuncio::connect("ws://gate.example.org/nats")
+    ///     .websocket_headers(move |_server| [("Cookie", format!("session={}", ticket()))])
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// `Host` replaces the one made from the address. Those that make up the upgrade itself (`Upgrade`, `Connection`,
+    /// `Sec-WebSocket-…`, `Content-Length`, `Transfer-Encoding`), and whatever is not a header, fail the attempt with
+    /// [`ConnectError::Option`].
+    #[cfg(feature = "websocket")]
+    pub fn websocket_headers<F, I, N, V>(mut self, headers: F) -> Self
+    where
+        F: Fn(&ServerAddr) -> I + Send + Sync + 'static,
+        I: IntoIterator<Item = (N, V)>,
+        N: Into<String>,
+        V: Into<String>,
+    {
+        self.config.websocket_headers = Some(Arc::new(move |server| {
+            headers(server).into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+        }));
         self
     }
 
@@ -284,10 +313,7 @@ pub(crate) fn check_servers(servers: &[ServerAddr], config: &Config) -> Result<(
         let problem = "there is none; give at least one address".into();
         return Err(ConnectError::Option { option: "servers", problem });
     }
-    if let Some(server) = servers.iter().find(|s| s.scheme().is_websocket())
-        && config.connector.is_none()
-    {
-        let problem = format!("the scheme of {server} is not supported yet; use nats:// or tls://");
+    if let Err(problem) = transport::check(servers) {
         return Err(ConnectError::Option { option: "servers", problem });
     }
     let forbidden = config.tls.as_ref().is_some_and(|tls| tls.forbidden);

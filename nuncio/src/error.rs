@@ -15,6 +15,7 @@ use thiserror::Error as ThisError;
 
 use crate::auth::AuthError;
 use crate::codec::CodecError;
+use crate::connector::ProxyError;
 use crate::tls::TlsProblem;
 
 /// Why a connection is over for good.
@@ -177,6 +178,24 @@ pub enum ConnectError {
         /// What is wrong.
         problem: String,
     },
+    /// What answered did not agree to WebSocket.
+    #[error("{server} did not agree to WebSocket: {problem}")]
+    Upgrade {
+        /// Host and port of the server.
+        server: String,
+        /// The HTTP status it answered with, unless that was 101.
+        status: Option<u16>,
+        /// What is wrong, and where possible how to mend it.
+        problem: String,
+    },
+    /// The proxy did not make the connection.
+    #[error("{server} cannot be reached by the proxy: {error}")]
+    Proxy {
+        /// Host and port of the server.
+        server: String,
+        /// What went wrong.
+        error: ProxyError,
+    },
     /// The server's `INFO` is not usable.
     #[error("{server}: {error}")]
     Info {
@@ -225,7 +244,12 @@ impl ConnectError {
     /// Whether another attempt, with nothing changed, may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Resolve { .. } | Self::Io { .. } | Self::Timeout { .. } | Self::Protocol { .. } => true,
+            Self::Resolve { .. }
+            | Self::Io { .. }
+            | Self::Timeout { .. }
+            | Self::Protocol { .. }
+            | Self::Upgrade { .. } => true,
+            Self::Proxy { error, .. } => *error != ProxyError::Authentication,
             Self::Refused { error, .. } => !error.is_auth(),
             Self::Auth(error) => error.is_retryable(),
             Self::Tls { problem, .. } => problem.is_retryable(),

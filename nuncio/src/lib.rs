@@ -30,6 +30,7 @@ mod client;
 pub mod codec;
 mod config;
 mod connect;
+pub mod connector;
 pub mod context;
 mod drain;
 mod driver;
@@ -68,7 +69,7 @@ pub use error::{
 };
 pub use events::{Event, Events};
 pub use message::{Message, RequestInfo};
-pub use nuncio_proto::addr::{AddrError, ServerAddr};
+pub use nuncio_proto::addr::{AddrError, Scheme, ServerAddr};
 /// User JWTs (ADR-14): reading them and issuing them.
 pub use nuncio_proto::auth::jwt;
 /// NKEYs: making keys, reading seeds, signing.

@@ -29,7 +29,7 @@ use crate::error::{CloseReason, ConnectError};
 use crate::events::Event;
 use crate::tls::TlsProblem;
 use crate::transport::Transport;
-use crate::transport::dial::{dial, host_port, late};
+use crate::transport::dial::{host_port, late, open_websocket, reach};
 use crate::transport::secure::{Prepared, check_injection, distrust, early_end, encrypt, tls_error};
 
 /// While expired credentials are refused, newer ones are looked for this often.
@@ -234,7 +234,16 @@ async fn greet(
     let security = &shared.security;
     // A file that cannot be read is better known before anything is dialled.
     let prepared = if security.must() { Some(prepare(shared, server, deadline).await?) } else { None };
-    let mut io = dial(&shared.config, server, deadline, seed).await?;
+    let mut io = reach(&shared.config, server, deadline, seed).await?;
+    if server.scheme().is_websocket() {
+        // TLS lies beneath WebSocket, so that what INFO says of it comes too late and is not meant for it.
+        if security.must() {
+            io = upgrade(shared, io, prepared, server, false, deadline).await?;
+        }
+        io = open_websocket(io, &shared.config, server, deadline).await?;
+        let (input, info) = hear(shared, &mut io, server, deadline).await?;
+        return Ok((io, input, info));
+    }
     if security.first() {
         io = upgrade(shared, io, prepared, server, false, deadline).await?;
         let (input, info) = hear(shared, &mut io, server, deadline).await?;

@@ -1,19 +1,25 @@
-//! Reaching a server: name look-up and TCP.
+//! Reaching a server: name look-up and TCP, or what takes their place, and what runs on top.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use nuncio_proto::addr::ServerAddr;
+use nuncio_proto::addr::{Scheme, ServerAddr};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
+use crate::connector::ProxyError;
 use crate::error::ConnectError;
 use crate::transport::Transport;
+#[cfg(feature = "websocket")]
+use crate::transport::websocket;
 
-/// Host and port as shown in errors and events; never user information.
+/// Host and port, or the path of a socket, as shown in errors and events; never user information.
 pub(crate) fn host_port(server: &ServerAddr) -> String {
+    if server.scheme() == Scheme::Unix {
+        return server.to_string();
+    }
     if server.host().contains(':') {
         format!("[{}]:{}", server.host(), server.port())
     } else {
@@ -21,7 +27,38 @@ pub(crate) fn host_port(server: &ServerAddr) -> String {
     }
 }
 
-pub(crate) async fn dial(
+/// Puts WebSocket on top of a stream that nothing but TLS has been said on.
+#[cfg(feature = "websocket")]
+pub(crate) async fn open_websocket(
+    io: Transport,
+    config: &Config,
+    server: &ServerAddr,
+    deadline: Instant,
+) -> Result<Transport, ConnectError> {
+    let tls = io.is_tls();
+    let opened = timeout_at(deadline, websocket::open(io, config, server))
+        .await
+        .map_err(|_| late(config, server, "WebSocket upgrade"))?;
+    opened.map(
+        |stream| {
+            if tls { Transport::OverTls(Box::new(stream)) } else { Transport::Custom(Box::new(stream)) }
+        },
+    )
+}
+
+#[cfg(not(feature = "websocket"))]
+pub(crate) async fn open_websocket(
+    io: Transport,
+    _config: &Config,
+    _server: &ServerAddr,
+    _deadline: Instant,
+) -> Result<Transport, ConnectError> {
+    // Such addresses were refused before anything was dialled.
+    Ok(io)
+}
+
+/// Reaches the server, by a stream of bytes that nothing has been said on.
+pub(crate) async fn reach(
     config: &Config,
     server: &ServerAddr,
     deadline: Instant,
@@ -36,7 +73,16 @@ pub(crate) async fn dial(
         let connecting = connector.connect(server.clone());
         let made =
             timeout_at(deadline, connecting).await.map_err(|_| late(config, server, "the connector"))?;
-        return made.map(Transport::Custom).map_err(failed);
+        return made.map(Transport::Custom).map_err(|error| match ProxyError::of(&error) {
+            Some(error) => ConnectError::Proxy { server: host_port(server), error },
+            None => failed(error),
+        });
+    }
+    #[cfg(unix)]
+    if let (Scheme::Unix, Some(path)) = (server.scheme(), server.path()) {
+        let connecting = timeout_at(deadline, tokio::net::UnixStream::connect(path));
+        let made = connecting.await.map_err(|_| late(config, server, "the Unix socket"))?;
+        return made.map(|stream| Transport::Custom(Box::new(stream))).map_err(failed);
     }
     let mut addresses = resolve(config, server, deadline).await?;
     if !config.keep_server_order {

@@ -8,14 +8,34 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use nuncio_proto::addr::ServerAddr;
+use nuncio_proto::addr::{Scheme, ServerAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 pub(crate) mod dial;
+pub(crate) mod http;
 pub(crate) mod secure;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(feature = "websocket")]
+pub(crate) mod websocket;
+
+/// What no server list may hold, and what this build or this system lacks.
+pub(crate) fn check(servers: &[ServerAddr]) -> Result<(), String> {
+    let websocket = servers.iter().find(|server| server.scheme().is_websocket());
+    let other = servers.iter().find(|server| !server.scheme().is_websocket());
+    if let (Some(websocket), Some(other)) = (websocket, other) {
+        // A cluster tells a WebSocket client of WebSocket listeners only, and others of the others only.
+        return Err(format!("{websocket} and {other} do not go together: use WebSocket for all or for none"));
+    }
+    if let (Some(websocket), false) = (websocket, cfg!(feature = "websocket")) {
+        return Err(format!("{websocket} needs nuncio's feature \"websocket\", which is off"));
+    }
+    match servers.iter().find(|server| server.scheme() == Scheme::Unix) {
+        Some(socket) if cfg!(not(unix)) => Err(format!("{socket} needs a Unix system")),
+        _ => Ok(()),
+    }
+}
 
 /// A two-way stream of bytes that a connection can run on.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -25,9 +45,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
 /// The future of [`Connector::connect`].
 pub type ConnectorFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send>>;
 
-/// Makes connections by other means than TCP.
+/// Makes connections by other means than TCP; [`connector`](crate::connector) has some in stock.
 ///
-/// Implemented for functions from an address to a future:
+/// It makes the stream of bytes; WebSocket, where the address asks for it, runs on top of it. Implemented for functions from an address to a future:
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), nuncio::Error> {
@@ -62,6 +82,9 @@ pub(crate) enum Transport {
     #[cfg(feature = "tls")]
     Tls(Box<tls::Stream>),
     Custom(Box<dyn Connection>),
+    /// As `Custom`, with TLS further down.
+    #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
+    OverTls(Box<dyn Connection>),
 }
 
 impl Transport {
@@ -71,7 +94,7 @@ impl Transport {
             Self::Tcp(tcp) => tcp.local_addr().ok(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.get_ref().0.inner().local_addr(),
-            Self::Custom(_) => None,
+            Self::Custom(_) | Self::OverTls(_) => None,
         }
     }
 }
@@ -83,6 +106,7 @@ impl fmt::Debug for Transport {
             #[cfg(feature = "tls")]
             Self::Tls(_) => "Tls",
             Self::Custom(_) => "Custom",
+            Self::OverTls(_) => "OverTls",
         })
     }
 }
@@ -90,10 +114,12 @@ impl fmt::Debug for Transport {
 impl Transport {
     /// Whether all that is written is encrypted.
     pub(crate) fn is_tls(&self) -> bool {
-        #[cfg(feature = "tls")]
-        return matches!(self, Self::Tls(_));
-        #[cfg(not(feature = "tls"))]
-        false
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+            Self::OverTls(_) => true,
+            Self::Tcp(_) | Self::Custom(_) => false,
+        }
     }
 }
 
@@ -114,7 +140,7 @@ impl AsyncRead for Transport {
                 }
                 read => read,
             },
-            Self::Custom(custom) => Pin::new(custom).poll_read(cx, buf),
+            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_read(cx, buf),
         }
     }
 }
@@ -126,7 +152,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
-            Self::Custom(custom) => Pin::new(custom).poll_write(cx, buf),
+            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_write(cx, buf),
         }
     }
 
@@ -135,7 +161,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
-            Self::Custom(custom) => Pin::new(custom).poll_flush(cx),
+            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_flush(cx),
         }
     }
 
@@ -144,7 +170,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
-            Self::Custom(custom) => Pin::new(custom).poll_shutdown(cx),
+            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_shutdown(cx),
         }
     }
 
@@ -157,7 +183,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
-            Self::Custom(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
+            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -166,7 +192,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_write_vectored(),
-            Self::Custom(custom) => custom.is_write_vectored(),
+            Self::Custom(custom) | Self::OverTls(custom) => custom.is_write_vectored(),
         }
     }
 }

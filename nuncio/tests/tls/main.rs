@@ -10,3 +10,4 @@ mod hostile;
 mod policy;
 mod reconnect;
 mod roots;
+mod wss;
