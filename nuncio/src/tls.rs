@@ -5,6 +5,8 @@ use std::path::PathBuf;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 mod problem;
 
 pub use problem::TlsProblem;
@@ -56,7 +58,7 @@ pub struct Tls {
 #[derive(Clone)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing reads it where there is no TLS"))]
 pub(crate) enum Source {
-    Bytes(Vec<u8>),
+    Bytes(Zeroizing<Vec<u8>>),
     File(PathBuf),
 }
 
@@ -99,7 +101,7 @@ impl Tls {
     /// Trusts the authorities in this PEM text, one or several, instead of those of the operating system. Several
     /// calls add up.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.authorities.push(Source::Bytes(pem.into()));
+        self.authorities.push(Source::Bytes(Zeroizing::new(pem.into())));
         self
     }
 
@@ -124,7 +126,8 @@ impl Tls {
     /// The client's certificate, followed by those between it and the authority, and its private key, all as PEM
     /// text. Default: none.
     pub fn client_cert_pem(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
-        let (certificates, key) = (Source::Bytes(certificates.into()), Source::Bytes(key.into()));
+        let bytes = |pem| Source::Bytes(Zeroizing::new(pem));
+        let (certificates, key) = (bytes(certificates.into()), bytes(key.into()));
         self.identity = Some(Identity { certificates, key });
         self
     }

@@ -189,4 +189,18 @@ mod tests {
         distrust(&mut high);
         assert_eq!(high.max_payload(), Some(8 * 1024 * 1024));
     }
+
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn a_build_without_tls_says_so_before_anything_is_dialled() {
+        for error in [
+            crate::connect("tls://127.0.0.1:1").await.unwrap_err(),
+            crate::connect("127.0.0.1:1").tls(Tls::required()).await.unwrap_err(),
+        ] {
+            assert_eq!(
+                error,
+                ConnectError::Tls { server: "127.0.0.1:1".into(), problem: TlsProblem::NotCompiled }
+            );
+        }
+    }
 }

@@ -16,6 +16,7 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
 
 use crate::error::{ConnectError, shown};
 use crate::tls::{Source, Tls, TlsProblem};
@@ -167,11 +168,11 @@ fn native_roots(
     Ok(roots)
 }
 
-fn read(source: &Source) -> Result<std::borrow::Cow<'_, [u8]>, TlsProblem> {
+fn read(source: &Source) -> Result<Zeroizing<Vec<u8>>, TlsProblem> {
     match source {
-        Source::Bytes(bytes) => Ok(bytes.into()),
+        Source::Bytes(bytes) => Ok(bytes.clone()),
         Source::File(path) => std::fs::read(path)
-            .map(Into::into)
+            .map(Zeroizing::new)
             .map_err(|error| TlsProblem::File { path: path.clone(), message: error.to_string() }),
     }
 }
@@ -433,9 +434,10 @@ mod tests {
     #[test]
     fn errors_about_pem_text_do_not_show_it() {
         for text in ["-----BEGIN canary", "-----BEGIN PRIVATE KEY-----\ncanary\n", "canary", ""] {
-            let error = private_key(&Source::Bytes(text.into())).map(drop).unwrap_err();
+            let error = private_key(&Source::Bytes(Zeroizing::new(text.into()))).map(drop).unwrap_err();
             assert!(!format!("{error:?} {error}").contains("canary"), "{error:?}");
-            let shown = format!("{:?}", certificates(&Source::Bytes(text.into()), "x").unwrap_err());
+            let shown =
+                format!("{:?}", certificates(&Source::Bytes(Zeroizing::new(text.into())), "x").unwrap_err());
             assert!(!shown.contains("canary"), "{shown}");
         }
     }
