@@ -45,7 +45,7 @@ async fn publish(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> 
         }
     }
     settle(nc).await?;
-    Ok(meter.stop(job, job.messages))
+    Ok(meter.stop(job.messages, job.messages))
 }
 
 async fn publish_many(nc: async_nats::Client, job: &Job) -> Result<Figures, Failed> {
@@ -67,7 +67,7 @@ async fn publish_many(nc: async_nats::Client, job: &Job) -> Result<Figures, Fail
         task.await??;
     }
     settle(&nc).await?;
-    Ok(meter.stop(job, share * 16))
+    Ok(meter.stop(share * 16, share * 16))
 }
 
 async fn subscribe(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {
@@ -87,7 +87,7 @@ async fn subscribe(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed
         delivered += 1;
     }
     std::hint::black_box(bytes);
-    Ok(meter.stop(job, delivered))
+    Ok(meter.stop(job.messages, delivered))
 }
 
 async fn request(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
@@ -115,5 +115,5 @@ async fn request(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<
             meter.note(latency);
         }
     }
-    Ok(meter.stop(job, share * in_flight as u64))
+    Ok(meter.stop(share * in_flight as u64, share * in_flight as u64))
 }

@@ -45,7 +45,7 @@ impl Meter {
         self.latencies.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
     }
 
-    fn stop(mut self, job: &Job, delivered: u64) -> Figures {
+    fn stop(mut self, messages: u64, delivered: u64) -> Figures {
         let (seconds, cpu) = (self.start.elapsed().as_secs_f64(), self.cpu.elapsed().as_secs_f64());
         self.latencies.sort_unstable();
         let percentile = |p: usize| {
@@ -53,7 +53,7 @@ impl Meter {
             self.latencies.get(at).map_or(0.0, |nanos| f64::from(*nanos) / 1000.0)
         };
         Figures {
-            messages: job.messages,
+            messages,
             delivered,
             seconds,
             cpu_seconds: cpu,

@@ -28,7 +28,7 @@ async fn publish(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
         message.await?;
     }
     nc.flush().await?;
-    Ok(meter.stop(job, job.messages))
+    Ok(meter.stop(job.messages, job.messages))
 }
 
 async fn publish_many(nc: nuncio::Client, job: &Job) -> Result<Figures, Failed> {
@@ -50,7 +50,7 @@ async fn publish_many(nc: nuncio::Client, job: &Job) -> Result<Figures, Failed> 
         task.await??;
     }
     nc.flush().await?;
-    Ok(meter.stop(job, share * 16))
+    Ok(meter.stop(share * 16, share * 16))
 }
 
 async fn subscribe(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
@@ -68,7 +68,7 @@ async fn subscribe(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
         delivered += 1;
     }
     std::hint::black_box(bytes);
-    Ok(meter.stop(job, delivered))
+    Ok(meter.stop(job.messages, delivered))
 }
 
 async fn request(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
@@ -98,5 +98,5 @@ async fn request(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figu
             meter.note(latency);
         }
     }
-    Ok(meter.stop(job, share * in_flight as u64))
+    Ok(meter.stop(share * in_flight as u64, share * in_flight as u64))
 }
