@@ -259,16 +259,16 @@ rules! {
     }
 
     async fn pings_are_answered_and_keep_a_connection(t: Target) {
-        let nc = t.connect().ping_interval(Duration::from_millis(10)).max_pings_out(30).await.unwrap();
-        let mut sub = nc.subscribe(unique()).first_message_timeout(Duration::from_millis(700)).await.unwrap();
+        let nc = t.connect().ping_interval(Duration::from_millis(25)).max_pings_out(20).await.unwrap();
+        let mut sub = nc.subscribe(unique()).first_message_timeout(Duration::from_millis(1100)).await.unwrap();
         rest(&mut sub).await;
         assert_eq!(nc.statistics().connects, 1, "unanswered ones would have ended it twice by now");
     }
 
-    on Setup::new().ping_interval(Duration::from_millis(50)) =>
+    on Setup::new().ping_interval(Duration::from_millis(150)) =>
     async fn the_pings_of_the_server_are_answered(t: Target) {
         let nc = t.client().await;
-        let mut sub = nc.subscribe(unique()).first_message_timeout(Duration::from_millis(500)).await.unwrap();
+        let mut sub = nc.subscribe(unique()).first_message_timeout(Duration::from_millis(1000)).await.unwrap();
         rest(&mut sub).await;
         assert_eq!(nc.statistics().connects, 1, "an unanswered one would have ended it");
     }
