@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", nc.closed().await);
 
     // Errors are values with a type for each verb; they name what is wrong and how to mend it.
-    for wrong in ["nats://localhost:port", "nats://no-such-host.invalid", "tls://localhost"] {
+    for wrong in ["nats://localhost:port", "nats://no-such-host.invalid", "http://localhost"] {
         if let Err(error) = nuncio::connect(wrong).await {
             println!("{wrong}: {error}");
         }
