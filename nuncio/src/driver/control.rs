@@ -64,7 +64,7 @@ impl Driver {
         link.unconfirmed = 0;
         match fence.waiter {
             Waiter::Nobody => {}
-            Waiter::Renewal => link.renewal.confirmed(),
+            Waiter::Renewal(number) => link.renewal.confirmed(number),
             Waiter::Flush(done) => {
                 // Whoever cancelled the flush does not want to know.
                 let _ = done.send(now());

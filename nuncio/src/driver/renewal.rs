@@ -35,6 +35,10 @@ pub(crate) struct Renewal {
     look: Option<Instant>,
     pause: Duration,
     step: Step,
+    /// When open requests are no reason to wait any longer.
+    latest: Option<Instant>,
+    /// Questions so far; an answer to an earlier one says nothing.
+    asked: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,9 +80,24 @@ impl Renewal {
         }
     }
 
-    /// Whether the server is to be asked, at the end of the batch that is about to be taken from the outbox.
-    pub(super) fn asks(&self) -> bool {
-        self.step == Step::Asking
+    /// The number of the question, if the server is to be asked at the end of the batch that is about to be taken from
+    /// the outbox.
+    pub(super) fn question(&mut self) -> Option<u32> {
+        if self.step != Step::Asking {
+            return None;
+        }
+        self.asked = self.asked.wrapping_add(1);
+        Some(self.asked)
+    }
+
+    /// A request is open after all: back to waiting, unless that has taken long enough.
+    pub(super) fn put_off(&mut self) {
+        if self.step == Step::Holding
+            && let Some(latest) = self.latest.filter(|latest| now() < *latest)
+        {
+            self.step = Step::Wanted(latest);
+            self.look = Some(now() + GLANCE);
+        }
     }
 
     /// Whether what is in the outbox has to stay there; a batch with the question does not.
@@ -98,8 +117,8 @@ impl Renewal {
         self.presented.have_expired() && self.since.is_some_and(|since| now() >= since + SOME_USE)
     }
 
-    pub(super) fn confirmed(&mut self) {
-        if self.step == Step::Holding {
+    pub(super) fn confirmed(&mut self, number: u32) {
+        if self.step == Step::Holding && number == self.asked {
             self.step = Step::Confirmed;
         }
     }
@@ -126,7 +145,9 @@ impl Driver {
             Step::Watching => {
                 let found = self.shared.core().orders.renew.take() == Some(expires);
                 if found {
-                    link.renewal.step = Step::Wanted(instant_after(link.renewal.pause));
+                    let latest = instant_after(link.renewal.pause);
+                    link.renewal.latest = Some(latest);
+                    link.renewal.step = Step::Wanted(latest);
                     return self.renew(link);
                 }
                 if link.renewal.look.is_some_and(|look| look <= now()) {
@@ -182,22 +203,39 @@ mod tests {
     #[test]
     fn the_question_goes_out_with_one_batch_and_nothing_after_it() {
         let mut renewal = at(Step::Asking);
-        assert!(renewal.asks());
+        let number = renewal.question().unwrap();
         assert!(!renewal.holds_back());
         for _ in 0..2 {
-            assert!(!renewal.asks());
+            assert_eq!(renewal.question(), None);
             assert!(renewal.holds_back());
         }
-        renewal.confirmed();
+        renewal.confirmed(number);
         assert!(renewal.step == Step::Confirmed && renewal.holds_back());
+    }
+
+    #[test]
+    fn a_request_that_slipped_in_puts_it_off_and_the_first_answer_says_nothing_then() {
+        let mut renewal = at(Step::Asking);
+        renewal.latest = Some(instant_after(Duration::from_secs(10)));
+        let first = renewal.question().unwrap();
+        assert!(!renewal.holds_back());
+        renewal.put_off();
+        assert!(matches!(renewal.step, Step::Wanted(_)) && !renewal.holds_back());
+        renewal.step = Step::Asking;
+        let second = renewal.question().unwrap();
+        assert!(!renewal.holds_back());
+        renewal.confirmed(first);
+        assert_eq!(renewal.step, Step::Holding);
+        renewal.confirmed(second);
+        assert_eq!(renewal.step, Step::Confirmed);
     }
 
     #[test]
     fn nothing_is_held_back_before_it_is_asked() {
         for step in [Step::Watching, Step::Wanted(now())] {
             let mut renewal = at(step);
-            assert!(!renewal.asks() && !renewal.holds_back());
-            renewal.confirmed();
+            assert!(renewal.question().is_none() && !renewal.holds_back());
+            renewal.confirmed(0);
             assert_eq!(renewal.step, step);
         }
     }

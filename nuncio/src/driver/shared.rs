@@ -126,7 +126,7 @@ pub(crate) enum Waiter {
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
     Drain,
     /// All has been written that is to be before a connection with newer credentials.
-    Renewal,
+    Renewal(u32),
 }
 
 /// Where every accepted message is. `published = written + buffered + lost + maybe_lost`.

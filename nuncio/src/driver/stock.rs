@@ -87,8 +87,11 @@ impl Driver {
         for fence in fences {
             match fence.waiter {
                 // Dropping the sender tells those who wait.
-                Waiter::Nobody | Waiter::Leave | Waiter::Flush(_) | Waiter::Confirm(..) | Waiter::Renewal => {
-                }
+                Waiter::Nobody
+                | Waiter::Leave
+                | Waiter::Flush(_)
+                | Waiter::Confirm(..)
+                | Waiter::Renewal(_) => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
                 Waiter::Drain => self.ending.interrupted(),

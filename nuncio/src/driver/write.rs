@@ -50,9 +50,10 @@ impl Driver {
         core.ledger.in_flight = 0;
         core.ledger.in_flight_bytes = 0;
         let changes = std::mem::take(&mut core.changes);
-        if link.renewal.asks() {
+        let question = link.renewal.question();
+        if let Some(number) = question {
             // Here, so that nothing is behind it in the batch.
-            core.ping(Waiter::Renewal);
+            core.ping(Waiter::Renewal(number));
         }
         let empty = core.batch.is_empty() || link.renewal.holds_back();
         if empty {
@@ -74,6 +75,10 @@ impl Driver {
         let room = std::mem::take(&mut core.room);
         drop(core);
         room.into_iter().for_each(Waker::wake);
+        if question.is_some() && !self.shared.waits().requests.is_empty() {
+            // One may have got into the batch since the last look: its reply is waited for as well.
+            link.renewal.put_off();
+        }
         if !changes.is_empty() {
             self.apply(changes);
         }
