@@ -145,7 +145,9 @@ impl Driver {
             Step::Watching => {
                 let found = self.shared.core().orders.renew.take() == Some(expires);
                 if found {
-                    let latest = instant_after(link.renewal.pause);
+                    // Most of the time that is left is for the replies to open requests.
+                    let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
+                    let latest = instant_after(left.mul_f64(0.75));
                     link.renewal.latest = Some(latest);
                     link.renewal.step = Step::Wanted(latest);
                     return self.renew(link);

@@ -68,7 +68,7 @@ async fn rotating_short_lived_credentials_costs_one_reconnect_a_time_and_no_mess
 async fn an_open_request_gets_its_reply_before_the_connection_is_renewed() {
     let op = Operator::start().await;
     let path = op.path("user.creds");
-    write(&path, &text(&op.expiring(in_secs(6))));
+    write(&path, &text(&op.expiring(in_secs(12))));
     let server = nuncio::connect(op.server.url()).auth(Auth::creds(text(&op.user(|_| ())))).await.unwrap();
     let mut asked = server.subscribe("q").await.unwrap();
     server.flush().await.unwrap();
