@@ -24,7 +24,7 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
     }
 }
 
-/// Its flush does not wait for the server, so a request to nobody stands in for the round trip.
+/// Its flush does not wait for the server, as ours does: the round trip at the end is in nuncio's figures alone.
 async fn settle(nc: &async_nats::Client) -> Result<(), Failed> {
     nc.flush().await?;
     Ok(())

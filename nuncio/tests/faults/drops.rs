@@ -1,7 +1,9 @@
 //! Handles dropped in every order, on every kind of thread, before and after the runtime.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -18,6 +20,11 @@ use crate::session::through;
 /// A value of any type, to be dropped.
 type Thing = Box<dyn Any + Send>;
 
+thread_local! {
+    /// Where this thread says that it has come to wait, which it does once.
+    static WAITS: Cell<Option<Arc<AtomicUsize>>> = const { Cell::new(None) };
+}
+
 /// Drives a future to its end on a plain thread, for five seconds at most.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
@@ -32,6 +39,9 @@ fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
+        }
+        if let Some(waits) = WAITS.take() {
+            waits.fetch_add(1, Ordering::SeqCst);
         }
         thread::park_timeout(Duration::from_secs(5));
         assert!(began.elapsed() < Duration::from_secs(5), "nobody woke it");
@@ -188,9 +198,14 @@ fn everyone_who_waits_is_told_when_the_runtime_ends() {
         let mut events = nc.events();
         // Nothing is written from here on.
         server.faults().mute(true);
+        let arrived = Arc::new(AtomicUsize::new(0));
         let waiting = |name: &str, wait: Box<dyn FnOnce(Client) + Send>| {
-            let nc = nc.clone();
-            thread::Builder::new().name(name.into()).spawn(move || wait(nc)).unwrap()
+            let (nc, arrived) = (nc.clone(), Arc::clone(&arrived));
+            let wait = move || {
+                WAITS.set(Some(arrived));
+                wait(nc);
+            };
+            thread::Builder::new().name(name.into()).spawn(wait).unwrap()
         };
         let hour = Duration::from_secs(3600);
         let over = CloseReason::RuntimeEnded;
@@ -250,11 +265,11 @@ fn everyone_who_waits_is_told_when_the_runtime_ends() {
                 }),
             ),
         ];
-        // Until each of them waits: the request and the flush can be seen, the others start no later.
-        while nc.statistics().requests == 0 {
+        let began = Instant::now();
+        while arrived.load(Ordering::SeqCst) < waits.len() {
+            assert!(began.elapsed() < Duration::from_secs(5), "not all of them wait");
             thread::yield_now();
         }
-        thread::park_timeout(Duration::from_millis(50));
         drop(runtime);
         for wait in waits {
             let name = wait.thread().name().unwrap_or_default().to_owned();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nuncio::{Backoff, Connect, DisconnectCause, Event, PublishError, WhenFull};
-use nuncio_testkit::{Cut, NatsServer, Proxy};
+use nuncio_testkit::{Cut, NatsServer, Proxy, eventually};
 use tokio::time::timeout;
 
 use crate::clock::pass;
@@ -126,7 +126,13 @@ async fn a_cut_in_the_middle_of_much_keeps_what_was_not_written() {
                 }
             }
         });
-        pass(Duration::from_millis(400)).await;
+        // Until the sockets are full: what is unwritten stays unwritten for some looks in a row.
+        let mut looks = 0;
+        let stuck = || {
+            looks = if nc.statistics().buffered > 0 { looks + 1 } else { 0 };
+            looks >= 10
+        };
+        eventually("a backlog", LIMIT, stuck).await.unwrap();
         proxy.clear();
         proxy.cut_all(how);
         let kept = async {
