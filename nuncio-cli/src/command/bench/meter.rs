@@ -1,5 +1,6 @@
 //! Counting while the work is done, and what it took.
 
+use std::fmt;
 use std::future::Future;
 use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::report::{Latencies, Report};
 
@@ -96,8 +97,8 @@ impl Meter {
             return ProgressBar::hidden();
         }
         let bar = ProgressBar::with_draw_target(Some(self.expected), ProgressDrawTarget::stderr());
-        match ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos}/{len}  {per_sec}  {eta} left") {
-            Ok(style) => bar.with_style(style),
+        match ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos}/{len}  {rate}  {eta} left") {
+            Ok(style) => bar.with_style(style.with_key("rate", rate)),
             Err(_) => bar,
         }
     }
@@ -106,4 +107,9 @@ impl Meter {
         let (seconds, cpu) = (self.start.elapsed().as_secs_f64(), self.cpu.elapsed());
         Report::new(self.total(), seconds, cpu, lost, latencies.map(Latencies::of), self.rates)
     }
+}
+
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // Nobody can be told that a bar cannot be drawn.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }
