@@ -43,7 +43,8 @@ pub fn connect(servers: impl Into<Servers>) -> Connect {
     Connect { servers: servers.into(), config: Config::default(), runtime: None }
 }
 
-/// The servers to connect to.
+/// The servers to connect to, for [`connect`] and [`Client::set_servers`]: made from a text with one address or several
+/// between commas, from a slice, array or vector of texts, from a [`ServerAddr`], or by collecting those.
 #[derive(Clone, Debug)]
 pub struct Servers(pub(crate) Result<Vec<ServerAddr>, AddrError>);
 
