@@ -42,6 +42,7 @@ mod publish;
 mod queue;
 mod request;
 mod request_many;
+mod servers;
 mod stats;
 mod subscribe;
 mod subscription;
@@ -61,7 +62,7 @@ pub use callback::{CallbackSubscription, SubscribeCallback};
 pub use client::{Client, ConnectionState};
 pub use codec::{CodecError, Decode, Json, Payload, Text};
 pub use config::WhenFull;
-pub use connect::{Connect, Connecting, Servers, connect};
+pub use connect::{Connect, Connecting, connect};
 pub use drain::DrainReport;
 pub use error::{
     CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError,
@@ -84,10 +85,11 @@ pub use publish::{Publish, Subject};
 pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};
+pub use servers::Servers;
 pub use stats::Statistics;
 pub use subscribe::{Subscribe, SubscribeConfirmed};
 pub use subscription::{Subscription, SubscriptionStats};
-pub use tls::{Tls, TlsProblem};
+pub use tls::{Tls, TlsInfo, TlsProblem};
 pub use transport::{Connection, Connector, ConnectorFuture};
 pub use user_info::{Permissions, ResponsePermission, SubjectPermission, UserInfo};
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+mod info;
 mod problem;
 
+pub use info::TlsInfo;
 pub use problem::TlsProblem;
 
 /// How a connection uses TLS, for [`Connect::tls`](crate::Connect::tls).

@@ -16,6 +16,7 @@ mod serve;
 pub(crate) mod shared;
 mod stock;
 mod timing;
+mod verdict;
 pub(crate) mod wait;
 mod write;
 

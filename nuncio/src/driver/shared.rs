@@ -24,6 +24,7 @@ use crate::events::{Event, Hub};
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::tls::TlsInfo;
 use crate::transport::secure::Security;
 use crate::{DrainReport, Message};
 
@@ -70,6 +71,7 @@ pub(crate) struct Core {
     /// Host and port of the server, once there was one.
     pub(crate) server: Option<String>,
     pub(crate) local_addr: Option<SocketAddr>,
+    pub(crate) tls: Option<Arc<TlsInfo>>,
     pub(crate) max_payload: usize,
     pub(crate) headers: bool,
     pub(crate) orders: Orders,
@@ -298,6 +300,7 @@ impl Core {
             info: Arc::default(),
             server: None,
             local_addr: None,
+            tls: None,
             // What nats-server allows unless configured otherwise; replaced by the first INFO.
             max_payload: 1024 * 1024,
             headers: true,

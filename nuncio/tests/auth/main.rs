@@ -12,6 +12,7 @@ mod operator;
 mod support;
 
 mod callback;
+mod cluster;
 mod creds;
 mod expiry;
 mod nkey;

@@ -17,4 +17,5 @@ mod proxy;
 mod restart;
 mod session;
 mod slow;
+mod waits;
 mod wire;
