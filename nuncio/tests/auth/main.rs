@@ -13,6 +13,7 @@ mod support;
 
 mod callback;
 mod cluster;
+mod context;
 mod creds;
 mod expiry;
 mod nkey;

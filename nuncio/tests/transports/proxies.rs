@@ -283,3 +283,18 @@ async fn a_password_goes_through_no_proxy_in_clear_text() {
         allowed.connector(Socks5::new(&socks.addr)).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_context_names_the_proxy() {
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::socks(&server, Some(("me", "s3cr3t"))).await;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("context")).unwrap();
+    let json = format!(r#"{{"url":"nats.example","socks_proxy":"socks5://me:s3cr3t@{}"}}"#, proxy.addr);
+    std::fs::write(dir.path().join("context/far.json"), json).unwrap();
+    let context = nuncio::context::Contexts::at(dir.path()).load("far").unwrap();
+    let nc = context.connect().unwrap().await.unwrap();
+    nc.flush().await.unwrap();
+    assert_eq!(proxy.asked(), ["nats.example 4222"]);
+    assert!(!format!("{context:?}").contains("s3cr3t"));
+}
