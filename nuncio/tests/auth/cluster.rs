@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nuncio::{Backoff, Client, CloseReason, Connect, ConnectError, Event, ServerError};
 use nuncio_testkit::{Cluster, eventually};
+use tokio::time::timeout;
 
 use crate::support::*;
 
@@ -44,7 +45,7 @@ async fn what_stands_in_a_url_is_not_for_servers_that_are_learnt_of_in_clear_tex
     assert!(text.contains(server) && text.contains("Connect::share_credentials"), "{text}");
     assert!(error.is_auth() && !error.is_retryable() && !text.contains("s3cr3t"));
     // It is told at the end, too, and not that the first server cannot be reached.
-    let reason = nc.closed().await;
+    let reason = timeout(SOON, nc.closed()).await.expect("it goes on");
     let CloseReason::Exhausted { last } = &reason else { panic!("{reason:?}") };
     assert!(matches!(**last, ConnectError::CredentialsWithheld { .. }), "{reason:?}");
 }

@@ -4,6 +4,7 @@ use nuncio::nkey::{KeyPair, Role};
 use nuncio::{Auth, Connect, ConnectError, Connection, Connector, ConnectorFuture, Event, ServerAddr};
 use nuncio_server::Server;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::*;
 use crate::target::{Setup, Target};
@@ -111,7 +112,7 @@ async fn a_secret_is_held_back_at_each_attempt() {
         .backoff(nuncio::Backoff::fixed(std::time::Duration::from_millis(2), std::time::Duration::ZERO))
         .await
         .unwrap();
-    let reason = nc.closed().await;
+    let reason = timeout(SOON, nc.closed()).await.expect("it goes on");
     assert!(
         matches!(&reason, nuncio::CloseReason::Exhausted { last } if matches!(**last, ConnectError::PlaintextAuth { .. })),
         "{reason:?}"
