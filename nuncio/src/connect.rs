@@ -121,7 +121,8 @@ impl Connect {
         /// WebSocket headers `Authorization`, `Proxy-Authorization` and `Cookie`, wherever they come from. An NKEY, or a JWT with
         /// its key, shows only a signature that is of no use for another connection. This machine is 127.0.0.0/8, `::1`,
         /// `localhost` and Unix sockets; a [`Connector`] says for itself whether its way is private
-        /// ([`Connector::is_private`]). A server that requires TLS gets it, and then nothing is in clear text.
+        /// ([`Connector::is_private`]). A server that requires TLS gets it, and so does one that offers it where
+        /// a password, token or bearer JWT is at hand; then nothing is in clear text.
         ///
         /// ```no_run
         /// # async fn f() -> Result<(), nuncio::Error> {
@@ -203,8 +204,8 @@ impl Connect {
         subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
         /// What happens when the queue of a subscription is full. Default: the message that arrives is dropped.
         on_full(policy: OnFull) => |c| c.on_full = policy;
-        /// How TLS is used. Default: when the server requires it or an address has the scheme `tls` or `wss`, with the
-        /// certificates of the operating system.
+        /// How TLS is used. Default: when the server requires it, an address has the scheme `tls` or `wss`, or the server
+        /// offers it and a secret is at stake; with the certificates of the operating system.
         tls(tls: Tls) => |c| c.tls = Some(tls);
         /// Makes connections instead of name look-up and TCP: an in-memory pipe, or one of [`connector`](crate::connector).
         /// TLS, and WebSocket where an address asks for it, run on top. Default: none.

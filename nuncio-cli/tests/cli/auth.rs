@@ -1,12 +1,13 @@
 //! Who to be: `--creds`, `--nkey`, contexts, and what keeps secrets on this machine.
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use nuncio::auth::Creds;
 use nuncio::jwt::{Claims, UserClaims};
 use nuncio::nkey::{KeyPair, Role};
 use nuncio_server::Server;
-use nuncio_testkit::NatsServer;
+use nuncio_testkit::{Authority, NatsServer};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,7 +110,7 @@ async fn a_file_of_credentials_lets_in_by_flag_environment_and_context() {
 async fn a_password_goes_to_no_other_machine_in_clear_text_unless_allowed() {
     let server = Server::builder().user("joe", "s3cr3t").start().await.unwrap();
     // A proxy is the way to another machine, as far as anybody can tell.
-    let proxy = socks_to(&server).await;
+    let proxy = socks_to(server.addr().unwrap()).await;
     let far = |arguments: &[&str]| {
         let mut command =
             program(&["--timeout", "50s", "--server", "nats.example", "--socks-proxy", &proxy, "rtt"]);
@@ -122,10 +123,29 @@ async fn a_password_goes_to_no_other_machine_in_clear_text_unless_allowed() {
     run(far(&["--allow-plaintext-auth"])).await.fine();
 }
 
+#[tokio::test]
+async fn a_password_goes_by_tls_to_another_machine_that_offers_it() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new("an authority of the tests").unwrap();
+    let trusted = authority.write(files.path(), "ca").unwrap();
+    let (cert, key) = authority.server(["nats.example"]).unwrap().write(files.path(), "server").unwrap();
+    let config = format!(
+        "tls {{ cert_file: {cert:?}, key_file: {key:?} }}\nallow_non_tls: true\n\
+         authorization {{ user: joe, password: s3cr3t }}"
+    );
+    let server = NatsServer::builder().config(config).start().await.unwrap();
+    let proxy = socks_to(server.addr().parse().unwrap()).await;
+    let mut command =
+        program(&["--timeout", "50s", "--server", "joe:s3cr3t@nats.example", "--socks-proxy", &proxy]);
+    // In place of the authorities of this machine.
+    command.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR").args(["rtt", "--count", "1"]);
+    run(command).await.fine();
+}
+
 /// The URL of a SOCKS proxy that leads every connection to one server.
-async fn socks_to(server: &Server) -> String {
+async fn socks_to(to: SocketAddr) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (addr, to) = (listener.local_addr().unwrap(), server.addr().unwrap());
+    let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut io, _)) = listener.accept().await {
             tokio::spawn(async move {

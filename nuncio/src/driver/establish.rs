@@ -245,7 +245,8 @@ async fn greet(
         return Ok((io, input, info));
     }
     let (input, mut info) = hear(shared, &mut io, server, deadline).await?;
-    if !security.decide(&info).map_err(|problem| tls_error(server, problem))? {
+    let secret = exposure::is_at_stake(&shared.config, server);
+    if !security.decide(&info, secret).map_err(|problem| tls_error(server, problem))? {
         return Ok((io, input, info));
     }
     check_injection(input.rest(), server)?;

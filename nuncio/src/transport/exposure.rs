@@ -4,6 +4,7 @@ use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::connect::Connect;
 use nuncio_proto::secret::Secret;
 
+use crate::auth::Auth;
 use crate::config::Config;
 use crate::error::ConnectError;
 use crate::jwt::UserClaims;
@@ -18,16 +19,28 @@ pub(crate) fn check(
     tls: bool,
     secret: Option<&'static str>,
 ) -> Result<(), ConnectError> {
-    let private = || match &config.connector {
-        Some(connector) => connector.is_private(server),
-        None => server.is_loopback(),
-    };
     match secret {
-        Some(secret) if !tls && !config.allow_plaintext_auth && !private() => {
+        Some(secret) if !tls && !reading_is_harmless(config, server) => {
             Err(ConnectError::PlaintextAuth { server: host_port(server), secret })
         }
         _ => Ok(()),
     }
+}
+
+/// Whether it is known before anything is said that a secret would go to this server, and must not without TLS. What files and
+/// callbacks yield is seen to when they have been asked.
+pub(crate) fn is_at_stake(config: &Config, server: &ServerAddr) -> bool {
+    let known = server.has_credentials() || config.auth.iter().any(Auth::holds_secret);
+    known && !reading_is_harmless(config, server)
+}
+
+/// Whether it does not matter who reads on the way to this server, or nobody can.
+fn reading_is_harmless(config: &Config, server: &ServerAddr) -> bool {
+    let private = || match &config.connector {
+        Some(connector) => connector.is_private(server),
+        None => server.is_loopback(),
+    };
+    config.allow_plaintext_auth || private()
 }
 
 /// What of it can be used by whoever reads it.
@@ -90,6 +103,22 @@ mod tests {
             assert!(of(&|c| (c.jwt, c.sig) = (jwt(bearer), sig.clone())).is_some(), "{bearer} {sig:?}");
         }
         assert!(of(&|c| (c.jwt, c.sig) = (some("no JWT"), some("x"))).is_some());
+    }
+
+    #[test]
+    fn what_is_at_stake_is_known_of_urls_and_of_fixed_credentials() {
+        let at_stake = |server: &str, auth: Option<Auth>| {
+            let config = Config { auth: auth.into_iter().collect(), ..Config::default() };
+            is_at_stake(&config, &ServerAddr::parse(server).unwrap())
+        };
+        assert!(at_stake("joe:x@nats.example", None) && at_stake("x@nats.example", None));
+        assert!(!at_stake("nats.example", None) && !at_stake("joe:x@localhost", None));
+        for auth in [Auth::user_and_password("joe", "x"), Auth::token("x"), Auth::bearer("x")] {
+            assert!(at_stake("nats.example", Some(auth.clone())) && !at_stake("localhost", Some(auth)));
+        }
+        let key = KeyPair::generate(Role::User).unwrap();
+        assert!(!at_stake("nats.example", Some(Auth::nkey(key.seed().expose()))));
+        assert!(!at_stake("nats.example", Some(Auth::creds_file("a.creds"))));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use nuncio::{Backoff, Client, CloseReason, Connect, ConnectError, Event, ServerE
 use nuncio_testkit::{Cluster, eventually};
 use tokio::time::timeout;
 
+use crate::secrets::{held, log};
 use crate::support::*;
 
 /// Three servers that want a password, and the URL of the first.
@@ -28,8 +29,11 @@ async fn knowing_all(connect: Connect) -> Client {
 
 #[tokio::test]
 async fn what_stands_in_a_url_is_not_for_servers_that_are_learnt_of_in_clear_text() {
+    let log = log();
     let (mut cluster, url) = cluster().await;
     let nc = knowing_all(nuncio::connect(url)).await;
+    // Before it is needed.
+    assert!(held(log).contains("WARN message=servers of the cluster"), "{}", held(log));
     let mut events = nc.events();
     let others = [cluster.node(1).unwrap().addr(), cluster.node(2).unwrap().addr()];
     cluster.kill(0).unwrap();

@@ -16,7 +16,7 @@ use crate::support::*;
 /// Everything that is logged in this process, at every level.
 struct Log(&'static Mutex<String>);
 
-fn log() -> &'static Mutex<String> {
+pub(crate) fn log() -> &'static Mutex<String> {
     static TEXT: OnceLock<Mutex<String>> = OnceLock::new();
     let mut new = false;
     let text = TEXT.get_or_init(|| {
@@ -29,7 +29,7 @@ fn log() -> &'static Mutex<String> {
     text
 }
 
-fn held(text: &Mutex<String>) -> MutexGuard<'_, String> {
+pub(crate) fn held(text: &Mutex<String>) -> MutexGuard<'_, String> {
     text.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

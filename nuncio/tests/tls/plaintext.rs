@@ -51,6 +51,27 @@ async fn a_server_that_requires_tls_is_given_the_password_inside_it() {
 }
 
 #[tokio::test]
+async fn a_server_that_offers_tls_is_given_no_password_without_it() {
+    const OFFERED: &str = ",\"tls_available\":true";
+    let (_authority, _, fake) = pair(["nats.example"]).await;
+    let (problem, handshake) = tokio::join!(problem(afar(fake.addr())), fake.try_encrypted(OFFERED));
+    assert!(
+        matches!(problem, TlsProblem::UnknownAuthority | TlsProblem::NoAuthorities { .. }),
+        "{problem:?}"
+    );
+    assert!(handshake.is_err());
+    // Who has none goes on without.
+    let nobody = nuncio::connect("nats.example").connector(Public(fake.addr()));
+    let (nc, _peer) = tokio::join!(std::future::IntoFuture::into_future(nobody), async {
+        let mut peer = fake.greet(OFFERED).await;
+        peer.line().await;
+        peer.send("PONG\r\n").await;
+        peer
+    });
+    assert_eq!(nc.unwrap().tls_info(), None);
+}
+
+#[tokio::test]
 async fn tls_that_is_forbidden_allows_no_secret_in_clear_text() {
     let (_authority, _, fake) = pair(["nats.example"]).await;
     let connecting = std::future::IntoFuture::into_future(afar(fake.addr()).tls(Tls::forbidden()));
