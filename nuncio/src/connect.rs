@@ -37,9 +37,11 @@ use crate::transport::{self, Connector};
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), nuncio::Error> {
-/// let nc = nuncio::connect("localhost").name("demo").await?;
-/// nc.publish("hello", "world").await?;
-/// nc.flush().await?;
+/// let nc = nuncio::connect("localhost").await?;
+/// let shop = nuncio::connect(["one.example.org", "tls://two.example.org:4443"])
+///     .name("shop")
+///     .max_reconnects(None)
+///     .await?;
 /// # Ok(())
 /// # }
 /// ```
