@@ -145,6 +145,9 @@ impl Connect {
         /// Authentication token; short for [`Auth::token`]. That in a server's URL goes before it. Default: none.
         token(token: impl Into<String>) => |c| c.auth.push(Auth::token(token));
         /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
+        ///
+        /// Where they shall not, a server that cannot keep them back is not used: the attempt fails with
+        /// [`ConnectError::Unsupported`](crate::ConnectError::Unsupported), and is not repeated.
         echo(echo: bool) => |c| c.echo = echo;
         /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
         verbose(verbose: bool) => |c| c.verbose = verbose;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use nuncio_proto::encode;
+use nuncio_proto::{encode, registry};
 use tokio::sync::oneshot;
 
 use crate::Message;
@@ -48,14 +48,26 @@ impl Interested {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the subscription at a count of messages; what the same thread does next is behind that on the wire.
     pub(crate) fn set_max(&self, max: u64) {
+        if self.queue.ended().is_some() {
+            return;
+        }
         let waker = {
             let mut core = self.handle.shared.core();
             if core.closed().is_some() {
                 return;
             }
             core.changes.push(Change::SetMax(self.sid, max));
-            core.driver.take()
+            // The server counts from the `SUB` that it received.
+            let rest = registry::server_max(max.saturating_sub(self.queue.before()));
+            match rest {
+                Some(rest) if core.up => core.control(|out| {
+                    // Without a number it is at once.
+                    encode::unsubscribe(out, self.sid, Some(rest).filter(|rest| *rest > 0));
+                }),
+                _ => core.driver.take(),
+            }
         };
         waker.into_iter().for_each(Waker::wake);
     }
@@ -251,6 +263,8 @@ impl Subscription {
 
     /// Ends the subscription once it has received so many messages in all, those of the past included. Can be called
     /// again to change the number.
+    ///
+    /// The server knows of it before anything that the same thread publishes next.
     pub fn unsubscribe_after(&mut self, messages: u64) {
         self.inner.set_max(messages);
     }
