@@ -17,3 +17,4 @@ mod expiry;
 mod nkey;
 mod rotation;
 mod secrets;
+mod shown;
