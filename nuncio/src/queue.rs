@@ -140,6 +140,8 @@ pub(crate) struct Queue {
     held: AtomicBool,
     /// What had arrived before the current server was told of the subscription; written under the core's lock.
     before: AtomicU64,
+    /// A server may have been told of a maximum; written under the core's lock.
+    limited: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -218,6 +220,7 @@ impl Queue {
             taken_bytes: AtomicUsize::new(0),
             held: AtomicBool::new(false),
             before: AtomicU64::new(0),
+            limited: AtomicBool::new(false),
         }
     }
 
@@ -411,6 +414,15 @@ impl Queue {
     /// Messages that the current server does not count.
     pub(crate) fn before(&self) -> u64 {
         self.before.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_limited(&self) {
+        self.limited.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a server may have been told of a maximum.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited.load(Ordering::Relaxed)
     }
 
     pub(crate) fn ended(&self) -> Option<SubscriptionEnd> {

@@ -152,6 +152,9 @@ impl<'a> Subscribe<'a> {
         self.check()?;
         let shared = &self.handle.shared;
         let queue = Arc::new(Queue::new(self.limits, self.on_full));
+        if self.max.is_some() {
+            queue.set_limited();
+        }
         let interest = Interest {
             subject: (&*self.subject.0).into(),
             queue: self.queue.as_ref().map(|queue| (&*queue.0).into()),

@@ -58,9 +58,16 @@ impl Interested {
             if core.closed().is_some() {
                 return;
             }
-            core.changes.push(Change::SetMax(self.sid, max));
             // The server counts from the `SUB` that it received.
-            let rest = registry::server_max(max.saturating_sub(self.queue.before()));
+            let before = self.queue.before();
+            // It cannot be told of a higher one, and would keep to the one that it has.
+            let most = if self.queue.is_limited() { registry::LARGEST_MAX } else { u64::MAX };
+            let max = max.min(before.saturating_add(most));
+            core.changes.push(Change::SetMax(self.sid, max));
+            let rest = registry::server_max(max.saturating_sub(before));
+            if rest.is_some() {
+                self.queue.set_limited();
+            }
             match rest {
                 Some(rest) if core.up => core.control(|out| {
                     // Without a number it is at once.
@@ -264,7 +271,8 @@ impl Subscription {
     /// Ends the subscription once it has received so many messages in all, those of the past included. Can be called
     /// again to change the number.
     ///
-    /// The server knows of it before anything that the same thread publishes next.
+    /// The server knows of it before anything that the same thread publishes next. nats-server reads no number above
+    /// 999,999,999: a higher one is counted by the client alone, and taken for that number where there was a limit before.
     pub fn unsubscribe_after(&mut self, messages: u64) {
         self.inner.set_max(messages);
     }

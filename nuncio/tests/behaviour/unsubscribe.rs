@@ -99,6 +99,20 @@ rules! {
         assert_eq!(rest(&mut sub).await.0, ["2", "3", "4"]);
     }
 
+    async fn a_limit_can_be_raised_beyond_what_a_server_reads(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).max(2).await.unwrap();
+        let mut unlimited = nc.subscribe(sub.subject().into_owned()).await.unwrap();
+        sub.unsubscribe_after(u64::MAX);
+        unlimited.unsubscribe_after(u64::MAX);
+        for i in 0..5 {
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
+        }
+        assert_eq!(texts(&mut sub, 5).await.len(), 5);
+        assert_eq!(texts(&mut unlimited, 5).await.len(), 5);
+        assert_eq!((sub.ended(), unlimited.ended()), (None, None));
+    }
+
     async fn a_limit_holds_for_what_the_same_thread_publishes_next(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();
