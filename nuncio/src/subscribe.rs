@@ -31,8 +31,9 @@ use crate::subscription::{Interested, Subscription};
 /// # Errors
 ///
 /// [`SubscribeError`]: a subject or queue group that breaks a rule, a connection that is draining or closed. That the
-/// server denies it is known later: the subscription then ends with
-/// [`SubscriptionEnd::Denied`](crate::SubscriptionEnd::Denied), unless [`confirmed`](Self::confirmed) waits for that.
+/// server does not take it is known later: the subscription then ends with
+/// [`SubscriptionEnd::Denied`](crate::SubscriptionEnd::Denied) or
+/// [`SubscriptionEnd::Refused`](crate::SubscriptionEnd::Refused), unless [`confirmed`](Self::confirmed) waits for that.
 ///
 /// # Cancel safety
 ///
