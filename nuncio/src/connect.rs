@@ -135,6 +135,9 @@ impl Connect {
         /// ```
         allow_plaintext_auth(allow: bool) => |c| c.allow_plaintext_auth = allow;
         /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
+        ///
+        /// Where they shall not, a server that cannot keep them back is not used: the attempt fails with
+        /// [`ConnectError::Unsupported`](crate::ConnectError::Unsupported), and is not repeated.
         echo(echo: bool) => |c| c.echo = echo;
         /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
         verbose(verbose: bool) => |c| c.verbose = verbose;

@@ -301,6 +301,14 @@ pub enum RequestError {
         /// The inbox.
         inbox: String,
     },
+    /// The server does not take the subscription to its reply inbox for another reason, such as too many subscriptions.
+    #[error("the server refuses to subscribe to the reply inbox \"{inbox}\": {error}")]
+    InboxRefused {
+        /// The inbox.
+        inbox: String,
+        /// What the server said.
+        error: ServerError,
+    },
     /// The connection was lost before a reply came; the request may have been received.
     #[error(
         "the connection was lost before a reply on \"{subject}\" came; the request may have been received"
