@@ -9,14 +9,16 @@ use nuncio_proto::info::ServerInfo;
 use nuncio_proto::pool::Server as PoolServer;
 
 use crate::codec::Payload;
-use crate::connect::{Servers, check_servers};
+use crate::connect::check_servers;
 use crate::driver::shared::{Shared, Stage};
 use crate::error::{CloseReason, ConnectError, DrainError, FlushError, PublishError, UserInfoError};
 use crate::events::Events;
 use crate::publish::{Outgoing, Publish, Subject};
 use crate::request::Request;
+use crate::servers::Servers;
 use crate::stats::{Counters, Statistics};
 use crate::subscribe::Subscribe;
+use crate::tls::TlsInfo;
 use crate::user_info::UserInfo;
 use crate::{DrainReport, Message, drain, flush, user_info};
 
@@ -335,7 +337,7 @@ impl Client {
     ///
     /// When an address cannot be used, or there is none.
     pub fn set_servers(&self, servers: impl Into<Servers>) -> Result<(), ConnectError> {
-        let servers = servers.into().0?;
+        let servers = servers.into().resolve(None)?;
         check_servers(&servers, &self.shared().config)?;
         if servers.iter().any(|server| server.scheme().is_tls()) {
             self.shared().security.insist();
@@ -359,6 +361,12 @@ impl Client {
     /// This end of the connection, or of the last one, where it is known: for TCP.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.shared().core().local_addr
+    }
+
+    /// How this connection is encrypted, or was the last one while there is none; `None` without TLS. TLS that a
+    /// [`Connector`](crate::Connector) makes by itself is not known here.
+    pub fn tls_info(&self) -> Option<Arc<TlsInfo>> {
+        self.shared().core().tls.clone()
     }
 
     /// Live subscriptions, that for replies and those of single requests included.

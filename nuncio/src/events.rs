@@ -83,6 +83,11 @@ pub enum Event {
         /// Messages dropped since the subscription was made.
         dropped: u64,
     },
+    /// The connection sends a `PING` of its own to see whether the server still answers.
+    Ping {
+        /// `PING`s since the server was last heard of, this one included.
+        unanswered: u32,
+    },
     /// The server reported an error. Permission violations are also told to whom they concern.
     ServerError(ServerError),
     /// A callback panicked; its subscription has ended.
