@@ -154,8 +154,10 @@ impl Future for Request<'_> {
                     let State::Sending(slot) = std::mem::replace(&mut this.state, State::Over) else {
                         continue;
                     };
-                    if let Poll::Ready(Err(error)) = sent {
-                        return Poll::Ready(Err(not_sent(error)));
+                    match sent {
+                        Poll::Ready(Ok(place)) => slot.sent(place),
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(not_sent(error))),
+                        Poll::Pending => {}
                     }
                     this.state = State::Sent(slot);
                 }
@@ -272,6 +274,11 @@ impl Slot {
     pub(crate) fn expect_reply_by(&self, deadline: std::time::Instant) {
         self.shared.waits().requests.expect_reply_by(self.token, deadline);
         self.shared.note_deadline(deadline);
+    }
+
+    /// The request is in the outbox, in that place among all messages of the connection.
+    pub(crate) fn sent(&self, place: u64) {
+        self.shared.waits().requests.sent(self.token, place);
     }
 
     pub(crate) fn poll_reply(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
