@@ -3,7 +3,9 @@
 //! Nothing here does I/O. The times in bodies are [`time::Timestamp`]s, lossless to the nanosecond; the time that the
 //! machines go by is an argument.
 
+pub mod api;
 pub mod codes;
 pub mod error;
+pub mod level;
 pub mod name;
 pub mod time;
