@@ -5,5 +5,10 @@
 
 pub mod codes;
 pub mod error;
+pub mod expect;
+pub mod headers;
 pub mod name;
+pub mod puback;
+pub mod schedule;
 pub mod time;
+pub mod ttl;
