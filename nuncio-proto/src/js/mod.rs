@@ -6,6 +6,11 @@
 pub mod api;
 pub mod codes;
 pub mod error;
+pub mod expect;
+pub mod headers;
 pub mod level;
 pub mod name;
+pub mod puback;
+pub mod schedule;
 pub mod time;
+pub mod ttl;

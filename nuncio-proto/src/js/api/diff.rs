@@ -15,9 +15,9 @@ use crate::js::time::{from_nanos, to_nanos};
 /// use nuncio_proto::js::api::stream_config::{StorageType, StreamConfig};
 ///
 /// let has = StreamConfig::new("ORDERS").subjects(["orders.*"]);
-/// let wanted = has.clone().max_age(Duration::from_secs(60)).storage(StorageType::Memory);
+/// let wanted = has.clone().max_age(Duration::from_secs(3600)).storage(StorageType::Memory);
 /// let changes = wanted.diff(&has);
-/// assert_eq!(changes[0].to_string(), "max_age: unset -> 60s");
+/// assert_eq!(changes[0].to_string(), "max_age: unset -> 3600s");
 /// assert_eq!(changes[1].to_string(), r#"storage: "file" -> "memory" (cannot be changed)"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

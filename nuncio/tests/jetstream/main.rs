@@ -1,0 +1,14 @@
+//! JetStream on nats-server.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+#[allow(dead_code, reason = "each module needs some of it")]
+mod support;
+
+mod api;
