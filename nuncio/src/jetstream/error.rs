@@ -1,7 +1,9 @@
 //! What can go wrong with JetStream.
 
+use std::fmt;
 use std::time::Duration;
 
+use nuncio_proto::js::codes::ErrorCode;
 use nuncio_proto::js::error::{ApiError, DecodeError};
 use nuncio_proto::js::expect::OptionError;
 use nuncio_proto::js::name::{NameError, PrefixError};
@@ -15,7 +17,7 @@ use crate::error::CloseReason;
 #[non_exhaustive]
 pub enum Error {
     /// The server refused the call.
-    #[error("{operation} was refused: {error}")]
+    #[error("{operation} was refused: {error}{}", Hint(error))]
     Api {
         /// The subject of the call, such as `$JS.API.STREAM.CREATE.ORDERS`.
         operation: String,
@@ -66,6 +68,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// No stream takes messages of the subject.
+    #[error("no stream takes messages of \"{subject}\": create one with that subject")]
+    NoStreamFor {
+        /// The subject.
+        subject: String,
+    },
     /// A stream or consumer cannot have that name.
     #[error("{0}")]
     Name(#[from] NameError),
@@ -85,6 +93,15 @@ pub enum Error {
     Request(#[from] RequestError),
 }
 
+/// What mends it, behind the error itself.
+struct Hint<'a>(&'a ApiError);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
 impl Error {
     /// What the server said, if it refused.
     pub fn api_error(&self) -> Option<&ApiError> {
@@ -97,6 +114,11 @@ impl Error {
     /// Whether there is no such stream.
     pub fn is_stream_not_found(&self) -> bool {
         self.api_error().is_some_and(ApiError::is_stream_not_found)
+    }
+
+    /// Whether a stream of the name is there already, with another configuration.
+    pub fn is_name_in_use(&self) -> bool {
+        self.api_error().is_some_and(|error| error.err_code == ErrorCode::STREAM_NAME_EXIST)
     }
 
     /// Whether there is no such consumer.

@@ -12,3 +12,7 @@
 mod support;
 
 mod api;
+mod consumers;
+mod ensure;
+mod levels;
+mod streams;
