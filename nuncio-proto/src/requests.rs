@@ -41,8 +41,15 @@ impl<M, F> Default for Requests<M, F> {
 
 impl<M, F> Requests<M, F> {
     /// Opens a slot. `subject` is a hash of the subject asked, for [`fail_subject`](Self::fail_subject);
-    /// with `many` all replies are kept, otherwise the first one only.
-    pub fn open(&mut self, subject: u64, many: bool, deadline: Option<Instant>) -> Token {
+    /// with `many` all replies are kept, otherwise the first one only. `waker` is woken as one that
+    /// [`poll`](Self::poll) registers.
+    pub fn open(
+        &mut self,
+        subject: u64,
+        many: bool,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    ) -> Token {
         self.opened += 1;
         self.slots.insert(Request {
             age: self.opened,
@@ -53,7 +60,7 @@ impl<M, F> Requests<M, F> {
             more: VecDeque::new(),
             many,
             failure: None,
-            waker: None,
+            waker,
         })
     }
 
@@ -168,13 +175,16 @@ impl<M, F> Requests<M, F> {
 
     /// The next reply or the failure, else registers the waker.
     ///
-    /// A token that is not open is pending for ever: the owner of a slot does not poll it after closing it.
+    /// The one reply of a request that wants no more frees its slot at once. A token that is not open is pending for ever: the owner of a slot does not poll it after closing it.
     pub fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<M, F>>
     where
         F: Clone,
     {
         let Some(request) = self.slots.get_mut(token) else { return Poll::Pending };
         if let Some(reply) = request.first.take().or_else(|| request.more.pop_front()) {
+            if !request.many {
+                self.slots.remove(token);
+            }
             return Poll::Ready(Ok(reply));
         }
         if let Some(failure) = &request.failure {
@@ -203,12 +213,12 @@ mod tests {
     #[test]
     fn the_first_of_many_replies_wins_and_the_rest_goes_to_no_one() {
         let mut table = Table::default();
-        let a = table.open(1, false, None);
+        let a = table.open(1, false, None, None);
         table.deliver(a, 1);
         table.deliver(a, 2);
         assert_eq!(poll(&mut table, a), Poll::Ready(Ok(1)));
         table.close(a);
-        let b = table.open(1, false, None);
+        let b = table.open(1, false, None, None);
         table.deliver(a, 3);
         assert_eq!(poll(&mut table, b), Poll::Pending);
     }
@@ -216,7 +226,7 @@ mod tests {
     #[test]
     fn many_hands_out_all_replies_in_order_before_the_failure() {
         let mut table = Table::default();
-        let a = table.open(1, true, None);
+        let a = table.open(1, true, None, None);
         for i in 0..3 {
             table.deliver(a, i);
         }
@@ -231,9 +241,9 @@ mod tests {
     #[test]
     fn a_refused_subject_fails_the_oldest_request_for_it() {
         let mut table = Table::default();
-        let other = table.open(7, false, None);
-        let old = table.open(8, false, None);
-        let new = table.open(8, false, None);
+        let other = table.open(7, false, None, None);
+        let old = table.open(8, false, None, None);
+        let new = table.open(8, false, None, None);
         assert!(table.fail_subject(8, "denied").is_some());
         assert_eq!(poll(&mut table, old), Poll::Ready(Err("denied")));
         assert_eq!(poll(&mut table, new), Poll::Pending);
@@ -246,9 +256,9 @@ mod tests {
         let now = Instant::now();
         let at = |ms| now + Duration::from_millis(ms);
         let mut table = Table::default();
-        let a = table.open(1, false, Some(at(10)));
-        let b = table.open(1, false, Some(at(20)));
-        let answered = table.open(1, false, Some(at(5)));
+        let a = table.open(1, false, Some(at(10)), None);
+        let b = table.open(1, false, Some(at(20)), None);
+        let answered = table.open(1, false, Some(at(5)), None);
         table.deliver(answered, 1);
         assert_eq!(table.expire(at(10), &"late", &mut Vec::new()), Some(at(20)));
         assert_eq!(poll(&mut table, a), Poll::Ready(Err("late")));
@@ -263,7 +273,7 @@ mod tests {
         let now = Instant::now();
         let at = |ms| now + Duration::from_millis(ms);
         let mut table = Table::default();
-        let a = table.open(1, true, Some(at(100)));
+        let a = table.open(1, true, Some(at(100)), None);
         table.expect_reply_by(a, at(10));
         assert_eq!(table.expire(at(5), &"late", &mut Vec::new()), Some(at(10)));
         table.deliver(a, 1);
@@ -275,7 +285,7 @@ mod tests {
     #[test]
     fn a_reply_that_came_in_time_survives_failure_of_all() {
         let mut table = Table::default();
-        let a = table.open(1, false, None);
+        let a = table.open(1, false, None, None);
         table.deliver(a, 5);
         table.fail_all(&"disconnected", &mut Vec::new());
         assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
