@@ -9,8 +9,8 @@ use nuncio_proto::js::expect::OptionError;
 use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
-use crate::RequestError;
 use crate::error::CloseReason;
+use crate::{RequestError, SubscribeError};
 
 /// A call of the JetStream API failed.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -68,6 +68,31 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Nobody answers direct gets of the stream.
+    #[error(
+        "nobody answers direct gets of stream \"{stream}\": set allow_direct in its configuration, and see that it is there"
+    )]
+    NoDirectGet {
+        /// The stream.
+        stream: String,
+    },
+    /// More subjects match than the server tells of at once.
+    #[error("more than 1024 subjects of stream \"{stream}\" match: ask for fewer of them at once")]
+    TooManySubjects {
+        /// The stream.
+        stream: String,
+    },
+    /// A snapshot broke off.
+    #[error("the snapshot of stream \"{stream}\" broke off: {problem}; take it again")]
+    Snapshot {
+        /// The stream.
+        stream: String,
+        /// Why.
+        problem: String,
+    },
+    /// What the answer comes on could not be subscribed to.
+    #[error("{0}")]
+    Subscribe(#[from] SubscribeError),
     /// No stream takes messages of the subject.
     #[error("no stream takes messages of \"{subject}\": create one with that subject")]
     NoStreamFor {
@@ -155,7 +180,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api { error, .. } => error.is_retryable(),
-            Self::NoJetStream { .. } | Self::Timeout { .. } => true,
+            Self::NoJetStream { .. } | Self::NoDirectGet { .. } | Self::Timeout { .. } => true,
             Self::Request(error) => error.is_timeout() || error.is_disconnected(),
             _ => false,
         }

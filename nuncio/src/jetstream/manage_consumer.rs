@@ -52,7 +52,7 @@ impl Stream {
     /// Cancel safe: nothing is changed.
     pub async fn consumer(&self, name: impl AsRef<str>) -> Result<Consumer, Error> {
         let info = self.bind_consumer(name)?.info().await?;
-        Ok(Consumer::with_info(&self.js, info))
+        Ok(Consumer::from_info(self.js.clone(), info))
     }
 
     /// A handle to the consumer of this name, without asking the server: for users who may pull and nothing else, and to
@@ -62,9 +62,7 @@ impl Stream {
     ///
     /// [`Error::Name`] if no consumer can have that name.
     pub fn bind_consumer(&self, name: impl AsRef<str>) -> Result<Consumer, Error> {
-        let name = name.as_ref();
-        consumer_name(name)?;
-        Ok(Consumer::bound(&self.js, &self.name, name))
+        Ok(self.js.bind_consumer(&self.name, name.as_ref())?)
     }
 
     /// Deletes the consumer of this name.
@@ -130,7 +128,7 @@ impl WriteConsumer<'_> {
         js.gate(config.needs().or(pedantic.then_some(Feature::Pedantic))).await?;
         let request = ConsumerRequest::new(&stream.name, &config, action, pedantic);
         let info: ConsumerInfo = js.call(&request.subject_parts(), &request).await?;
-        Ok(Consumer::with_info(js, info))
+        Ok(Consumer::from_info(js.clone(), info))
     }
 }
 

@@ -12,7 +12,12 @@
 mod support;
 
 mod api;
+mod cluster;
 mod consumers;
+mod direct;
 mod ensure;
+mod get;
 mod levels;
+mod snapshots;
 mod streams;
+mod told;
