@@ -379,3 +379,26 @@ async fn streams_are_managed_on_a_bare_thread() {
     });
     assert_eq!(name.await, Ok("A".into()));
 }
+
+#[tokio::test]
+async fn what_is_no_answer_is_told_with_the_call() {
+    let (_server, nc, _) = start().await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    let answering = async {
+        for answer in ["", "+OK", "{}", r#"{"config":7,"created":"yesterday"}"#] {
+            asked.next().await.unwrap().respond(answer).await.unwrap();
+        }
+    };
+    let asking = async {
+        for _ in 0..4 {
+            let error = js.get_stream("A").await.unwrap_err();
+            assert!(matches!(error, Error::Answer { .. }), "{error:?}");
+            assert!(
+                error.to_string().starts_with("the answer to fake.STREAM.INFO.A is not understood"),
+                "{error}"
+            );
+        }
+    };
+    tokio::join!(asking, answering);
+}

@@ -263,7 +263,7 @@ pub enum DirectStep {
     Lost,
     /// The page is over.
     PageEnd,
-    /// It is a reply to an earlier page that was given up.
+    /// It is of no use: it was not asked for, or it has come already.
     Ignore,
     /// The server has something against it.
     Refused(DirectReply),
@@ -316,6 +316,10 @@ impl DirectPages {
     }
 
     fn message(&mut self, message: DirectMessage) -> DirectStep {
+        let first = self.current.sequence.unwrap_or(0).max(self.last.saturating_add(1));
+        if message.sequence < first || self.left == Some(0) {
+            return DirectStep::Ignore;
+        }
         if message.last_sequence.unwrap_or(self.last) != self.last {
             self.again();
             return DirectStep::Lost;

@@ -7,6 +7,7 @@ use crate::js::codes::ErrorCode;
 use crate::js::error::{ApiError, Response};
 
 mod advisories;
+mod damaged;
 mod diff;
 mod direct;
 mod golden;
