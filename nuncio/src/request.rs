@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use nuncio_proto::encode;
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::inbox::Token;
 use nuncio_proto::registry::Interest;
@@ -155,8 +155,10 @@ impl Future for Request<'_> {
                     let State::Sending(slot) = std::mem::replace(&mut this.state, State::Over) else {
                         continue;
                     };
-                    if let Poll::Ready(Err(error)) = sent {
-                        return Poll::Ready(Err(not_sent(error)));
+                    match sent {
+                        Poll::Ready(Ok(place)) => slot.sent(place),
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(not_sent(error))),
+                        Poll::Pending => {}
                     }
                     this.state = State::Sent(slot);
                     if fresh {
@@ -318,6 +320,16 @@ impl Slot {
         self.shared.note_deadline(deadline);
     }
 
+    /// The request is in the outbox, in that place among all messages of the connection.
+    #[inline]
+    pub(crate) fn sent(&self, place: u64) {
+        if !self.shared.renews.load(Ordering::Acquire) {
+            // Nobody will ask.
+            return;
+        }
+        self.shared.waits().requests.sent(self.token, place);
+    }
+
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
         let ended = self.shared.waits().requests.poll(self.token, cx);
         self.freed = !self.many && matches!(ended, Poll::Ready(Ok(_)));
@@ -332,19 +344,22 @@ impl Slot {
         self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
     }
 
+    /// The subject subscribed to for its replies.
+    fn inbox(&self) -> String {
+        match &self.own {
+            Some(own) => shown(&own.reply),
+            None => shown(&self.shared.mux_subject()),
+        }
+    }
+
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
         let subject = shown(subject);
         match failure {
             Failure::Timeout => RequestError::Timeout { subject, after: self.after },
             Failure::NoResponders => RequestError::NoResponders { subject },
             Failure::Denied => RequestError::Denied { subject },
-            Failure::InboxDenied => {
-                let inbox = match &self.own {
-                    Some(own) => shown(&own.reply),
-                    None => shown(&self.shared.mux_subject()),
-                };
-                RequestError::InboxDenied { inbox }
-            }
+            Failure::InboxDenied => RequestError::InboxDenied { inbox: self.inbox() },
+            Failure::InboxRefused(error) => RequestError::InboxRefused { inbox: self.inbox(), error },
             Failure::Disconnected => RequestError::Disconnected { subject },
             Failure::Closed(reason) => ConnectionClosed { reason }.into(),
         }
@@ -404,11 +419,11 @@ pub(crate) fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<W
 fn subscribe_now(core: &mut Core, shared: &Shared) -> Option<Waker> {
     core.mux_live = true;
     let subject = shared.mux_subject();
-    let waker =
-        if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
+    let interest = Interest { subject: subject.into(), queue: None };
+    let waker = announce(core, MUX_SID, &interest, None);
     core.changes.push(Change::Subscribe {
         sid: MUX_SID,
-        interest: Interest { subject: subject.into(), queue: None },
+        interest,
         max: None,
         route: Route::Replies,
         first_message: None,
