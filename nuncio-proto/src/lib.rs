@@ -182,4 +182,5 @@ pub mod server_error;
 pub mod session;
 pub mod slots;
 pub mod subject;
+pub mod websocket;
 mod words;
