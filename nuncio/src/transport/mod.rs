@@ -6,13 +6,17 @@ use std::io;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use nuncio_proto::addr::{Scheme, ServerAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::tls::TlsInfo;
+
 pub(crate) mod dial;
+pub(crate) mod exposure;
 pub(crate) mod http;
 pub(crate) mod secure;
 #[cfg(feature = "tls")]
@@ -63,6 +67,15 @@ pub type ConnectorFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connec
 pub trait Connector: Send + Sync + 'static {
     /// Starts to connect to a server. The time it takes counts against the connection's timeout.
     fn connect(&self, server: ServerAddr) -> ConnectorFuture;
+
+    /// Whether nobody can read on the way to this server what is written, so that passwords may go there without TLS:
+    /// see [`Connect::allow_plaintext_auth`](crate::Connect::allow_plaintext_auth).
+    ///
+    /// Default: yes, since who makes a way of its own knows where it leads. The proxies in
+    /// [`connector`](crate::connector) say no, since they lead to other machines.
+    fn is_private(&self, _server: &ServerAddr) -> bool {
+        true
+    }
 }
 
 impl<F, Fut> Connector for F
@@ -97,6 +110,17 @@ impl Transport {
             #[cfg(feature = "websocket")]
             Self::WebSocket(websocket) => websocket.get_ref().local_addr(),
             Self::Custom(_) => None,
+        }
+    }
+
+    /// What its TLS came to; `None` without.
+    pub(crate) fn tls_info(&self) -> Option<Arc<TlsInfo>> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Some(Arc::new(tls::info(tls.get_ref().1))),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket.get_ref().tls_info(),
+            Self::Tcp(_) | Self::Custom(_) => None,
         }
     }
 

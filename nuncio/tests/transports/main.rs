@@ -16,6 +16,8 @@ mod agreed;
 mod frames;
 #[cfg(feature = "websocket-deflate")]
 mod gate;
+#[cfg(all(unix, feature = "websocket"))]
+mod mixed;
 mod proxies;
 #[cfg(unix)]
 mod unix;

@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
 
 use crate::config::Config;
 use crate::error::ConnectError;
-use crate::transport::Connection;
 use crate::transport::dial::host_port;
 use crate::transport::http::{read_head, shown};
+use crate::transport::{Connection, exposure};
 
 #[cfg(feature = "websocket-deflate")]
 mod deflate;
@@ -37,15 +37,18 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// So many pings are answered before the server has read any answer.
 const MOST_PONGS: u32 = 64;
 
-/// Asks for WebSocket on a new stream of bytes.
+/// Asks for WebSocket on a new stream of bytes, which are encrypted or not.
 pub(crate) async fn open<S: Connection>(
     stream: S,
     config: &Config,
     server: &ServerAddr,
+    encrypted: bool,
 ) -> Result<WebSocket<S>, ConnectError> {
     let options = &config.websocket;
+    let headers = options.headers.as_ref().map(|make| make(server)).unwrap_or_default();
+    exposure::check(config, server, encrypted, exposure::of_headers(&headers))?;
     let key = upgrade::key();
-    let request = upgrade::request(server, &key, options)
+    let request = upgrade::request(server, &key, &headers, options)
         .map_err(|problem| ConnectError::Option { option: "websocket_headers", problem })?;
     let mut stream = BufReader::new(stream);
     let answer = async {

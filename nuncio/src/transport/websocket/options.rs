@@ -63,8 +63,8 @@ impl Connect {
     /// Offers the server to compress messages (permessage-deflate, RFC 7692). Default: false.
     ///
     /// nats-server agrees if its `websocket` block has `compression: true`; one that does not is spoken to without. Frames
-    /// of up to 64 bytes, and those that become no shorter, go uncompressed. It costs some 400 KiB of memory a connection
-    /// and time on both sides, so it pays on slow lines and for text only.
+    /// of up to 64 bytes, and those that become no shorter, go uncompressed. It costs some hundred KiB of memory a
+    /// connection and time on both sides, so it pays on slow lines and for text only.
     ///
     /// A message that inflates to more than 64 MiB ends the connection, which is made anew, while it is being inflated; no
     /// message is ever held inflated as a whole.

@@ -35,8 +35,12 @@ pub(super) fn key() -> String {
 }
 
 /// Writes the request. The error says which header may not be there; it shows no value, for that may be a secret.
-pub(super) fn request(server: &ServerAddr, key: &str, options: &Options) -> Result<Vec<u8>, String> {
-    let headers = options.headers.as_ref().map(|make| make(server)).unwrap_or_default();
+pub(super) fn request(
+    server: &ServerAddr,
+    key: &str,
+    headers: &[(String, String)],
+    options: &Options,
+) -> Result<Vec<u8>, String> {
     let host = match headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")) {
         Some((_, host)) => host.clone(),
         None => host(server),
@@ -52,7 +56,7 @@ pub(super) fn request(server: &ServerAddr, key: &str, options: &Options) -> Resu
     if options.no_masking {
         out.push_str(&format!("{NO_MASKING}: true\r\n"));
     }
-    for (name, value) in &headers {
+    for (name, value) in headers {
         if name.is_empty() || !name.bytes().all(is_token) {
             return Err(format!(
                 "the header name {name:?} may have only letters, digits and !#$%&'*+-.^_`|~"
@@ -183,17 +187,14 @@ fn is_deflate(value: &[u8]) -> Result<(), String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
     fn request_to(url: &str, headers: &[(&str, &str)]) -> Result<String, String> {
         let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let options =
-            Options { headers: Some(Arc::new(move |_: &ServerAddr| headers.clone())), ..Options::default() };
-        request(&ServerAddr::parse(url).unwrap(), KEY, &options).map(|out| String::from_utf8(out).unwrap())
+        request(&ServerAddr::parse(url).unwrap(), KEY, &headers, &Options::default())
+            .map(|out| String::from_utf8(out).unwrap())
     }
 
     fn answer(lines: &str) -> Result<Agreed, Refusal> {
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_offered_and_agreed_to_is_agreed() {
         let both = Options { headers: None, compression: true, no_masking: true };
-        let request = request(&ServerAddr::parse("ws://a").unwrap(), KEY, &both).unwrap();
+        let request = request(&ServerAddr::parse("ws://a").unwrap(), KEY, &[], &both).unwrap();
         let request = String::from_utf8(request).unwrap();
         assert!(request.contains(&format!("\r\nSec-WebSocket-Extensions: {DEFLATE}\r\n")));
         assert!(request.contains("\r\nNats-No-Masking: true\r\n"));
