@@ -31,7 +31,7 @@
 //! behind `PING` and `PONG`, operations that only a server sends, `CONNECT` with no space before its JSON or with
 //! `null` for it, an `UNSUB` whose count is no number, an `HPUB` whose header block has no bytes. Some that close the
 //! connection there pass here: fields of the wrong type in `CONNECT` (which has exact names here, any case there), and
-//! lengths with leading zeros beyond nine digits.
+//! lengths with leading zeros beyond nine digits. Leading zeros of a length are not passed on.
 
 mod builder;
 mod connection;

@@ -10,4 +10,5 @@ mod permissions;
 mod pubsub;
 mod texts;
 mod time;
+mod transcripts;
 mod wire;

@@ -72,6 +72,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.until("\r\n").await
     }
 
+    /// A line, unless the connection ends before.
+    pub(crate) async fn line_or_end(&mut self) -> Option<String> {
+        while !self.seen.windows(2).any(|end| end == b"\r\n") {
+            if !self.read().await {
+                return None;
+            }
+        }
+        Some(self.line().await)
+    }
+
     /// All up to the end of the connection.
     pub(crate) async fn rest(&mut self) -> String {
         while self.read().await {}
