@@ -11,4 +11,5 @@ mod pubsub;
 mod texts;
 mod time;
 mod transcripts;
+mod websocket;
 mod wire;

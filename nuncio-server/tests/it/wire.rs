@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::net::TcpStream;
 
 /// Longer than any pause of the server in paused time; no test waits for it unless it fails.
-const DEADLINE: Duration = Duration::from_secs(300);
+pub(crate) const SOON: Duration = Duration::from_secs(300);
 
 pub(crate) struct Wire<S> {
     stream: S,
@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     async fn read(&mut self) -> bool {
-        let read = tokio::time::timeout(DEADLINE, self.stream.read_buf(&mut self.seen)).await;
+        let read = tokio::time::timeout(SOON, self.stream.read_buf(&mut self.seen)).await;
         match read {
             Ok(result) => result.is_ok_and(|count| count > 0),
             Err(_) => panic!("nothing came any more behind {:?}", text(&self.seen)),
