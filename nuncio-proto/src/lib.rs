@@ -182,3 +182,4 @@ pub mod server_error;
 pub mod session;
 pub mod slots;
 pub mod subject;
+mod words;

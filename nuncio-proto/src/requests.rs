@@ -15,8 +15,6 @@ use crate::slots::Slots;
 pub struct Requests<M, F> {
     slots: Slots<Request<M, F>>,
     opened: u64,
-    /// What was sent up to there will not be answered, and why.
-    given_up: Option<(u64, F)>,
 }
 
 #[derive(Debug)]
@@ -24,8 +22,6 @@ struct Request<M, F> {
     /// Orders requests by age: a refused subject concerns the oldest request for it.
     age: u64,
     subject: u64,
-    /// Its place among all that was sent; 0 until it has been sent.
-    place: u64,
     /// Of the whole request.
     total: Option<Instant>,
     /// Of what is awaited now; the next reply puts that of the whole request back.
@@ -37,35 +33,34 @@ struct Request<M, F> {
     waker: Option<Waker>,
 }
 
-impl<M, F> Request<M, F> {
-    /// Whether it waits for replies.
-    fn is_open(&self) -> bool {
-        self.failure.is_none() && (self.many || self.first.is_none())
-    }
-}
-
 impl<M, F> Default for Requests<M, F> {
     fn default() -> Self {
-        Self { slots: Slots::new(), opened: 0, given_up: None }
+        Self { slots: Slots::new(), opened: 0 }
     }
 }
 
 impl<M, F> Requests<M, F> {
     /// Opens a slot. `subject` is a hash of the subject asked, for [`fail_subject`](Self::fail_subject);
-    /// with `many` all replies are kept, otherwise the first one only.
-    pub fn open(&mut self, subject: u64, many: bool, deadline: Option<Instant>) -> Token {
+    /// with `many` all replies are kept, otherwise the first one only. `waker` is woken as one that
+    /// [`poll`](Self::poll) registers.
+    pub fn open(
+        &mut self,
+        subject: u64,
+        many: bool,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    ) -> Token {
         self.opened += 1;
         self.slots.insert(Request {
             age: self.opened,
             subject,
-            place: 0,
             total: deadline,
             deadline,
             first: None,
             more: VecDeque::new(),
             many,
             failure: None,
-            waker: None,
+            waker,
         })
     }
 
@@ -79,39 +74,9 @@ impl<M, F> Requests<M, F> {
         self.opened
     }
 
-    /// The request has been sent, in that place among all that is sent. Places grow, and the first one is 1.
-    ///
-    /// If that is one of those [given up](Self::give_up) already, the request fails at once.
-    pub fn sent(&mut self, token: Token, place: u64)
-    where
-        F: Clone,
-    {
-        let Some(request) = self.slots.get_mut(token).filter(|request| request.place == 0) else { return };
-        request.place = place;
-        if let Some((until, failure)) = &self.given_up
-            && place <= *until
-            && request.is_open()
-        {
-            request.failure = Some(failure.clone());
-        }
-    }
-
-    /// Fails every unanswered request that was sent up to that place, whether it is known to have been sent yet or not.
-    /// Those that were sent later or not at all go on.
-    pub fn give_up(&mut self, until: u64, failure: &F, wakers: &mut Vec<Waker>)
-    where
-        F: Clone,
-    {
-        self.given_up = Some((until, failure.clone()));
-        for request in self.slots.iter_mut().filter(|r| r.is_open() && (1..=until).contains(&r.place)) {
-            request.failure = Some(failure.clone());
-            wakers.extend(request.waker.take());
-        }
-    }
-
     /// Whether a request up to that number still waits for replies.
     pub fn is_any_open_until(&mut self, age: u64) -> bool {
-        self.slots.iter_mut().any(|r| r.age <= age && r.is_open())
+        self.slots.iter_mut().any(|r| r.age <= age && r.failure.is_none() && (r.many || r.first.is_none()))
     }
 
     /// Open slots.
@@ -144,7 +109,7 @@ impl<M, F> Requests<M, F> {
     /// Ends one request with a failure; replies that came before it are still handed out.
     pub fn fail(&mut self, token: Token, failure: F) -> Option<Waker> {
         let request = self.slots.get_mut(token)?;
-        if !request.is_open() {
+        if request.failure.is_some() || (!request.many && request.first.is_some()) {
             return None;
         }
         request.failure = Some(failure);
@@ -162,12 +127,15 @@ impl<M, F> Requests<M, F> {
         Some(request.waker.take())
     }
 
-    /// Fails every request that is not answered yet.
-    pub fn fail_all(&mut self, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet.
+    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for request in self.slots.iter_mut().filter(|r| r.is_open()) {
+        for request in self.slots.iter_mut().filter(|request| request.age <= age) {
+            if request.failure.is_some() || (!request.many && request.first.is_some()) {
+                continue;
+            }
             request.failure = Some(failure.clone());
             wakers.extend(request.waker.take());
         }
@@ -191,7 +159,7 @@ impl<M, F> Requests<M, F> {
         let mut next = None;
         for request in self.slots.iter_mut() {
             let Some(deadline) = request.deadline else { continue };
-            if !request.is_open() {
+            if request.failure.is_some() || (!request.many && request.first.is_some()) {
                 continue;
             }
             if deadline <= now {
@@ -207,13 +175,16 @@ impl<M, F> Requests<M, F> {
 
     /// The next reply or the failure, else registers the waker.
     ///
-    /// A token that is not open is pending for ever: the owner of a slot does not poll it after closing it.
+    /// The one reply of a request that wants no more frees its slot at once. A token that is not open is pending for ever: the owner of a slot does not poll it after closing it.
     pub fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<M, F>>
     where
         F: Clone,
     {
         let Some(request) = self.slots.get_mut(token) else { return Poll::Pending };
         if let Some(reply) = request.first.take().or_else(|| request.more.pop_front()) {
+            if !request.many {
+                self.slots.remove(token);
+            }
             return Poll::Ready(Ok(reply));
         }
         if let Some(failure) = &request.failure {
@@ -242,12 +213,12 @@ mod tests {
     #[test]
     fn the_first_of_many_replies_wins_and_the_rest_goes_to_no_one() {
         let mut table = Table::default();
-        let a = table.open(1, false, None);
+        let a = table.open(1, false, None, None);
         table.deliver(a, 1);
         table.deliver(a, 2);
         assert_eq!(poll(&mut table, a), Poll::Ready(Ok(1)));
         table.close(a);
-        let b = table.open(1, false, None);
+        let b = table.open(1, false, None, None);
         table.deliver(a, 3);
         assert_eq!(poll(&mut table, b), Poll::Pending);
     }
@@ -255,7 +226,7 @@ mod tests {
     #[test]
     fn many_hands_out_all_replies_in_order_before_the_failure() {
         let mut table = Table::default();
-        let a = table.open(1, true, None);
+        let a = table.open(1, true, None, None);
         for i in 0..3 {
             table.deliver(a, i);
         }
@@ -270,9 +241,9 @@ mod tests {
     #[test]
     fn a_refused_subject_fails_the_oldest_request_for_it() {
         let mut table = Table::default();
-        let other = table.open(7, false, None);
-        let old = table.open(8, false, None);
-        let new = table.open(8, false, None);
+        let other = table.open(7, false, None, None);
+        let old = table.open(8, false, None, None);
+        let new = table.open(8, false, None, None);
         assert!(table.fail_subject(8, "denied").is_some());
         assert_eq!(poll(&mut table, old), Poll::Ready(Err("denied")));
         assert_eq!(poll(&mut table, new), Poll::Pending);
@@ -285,9 +256,9 @@ mod tests {
         let now = Instant::now();
         let at = |ms| now + Duration::from_millis(ms);
         let mut table = Table::default();
-        let a = table.open(1, false, Some(at(10)));
-        let b = table.open(1, false, Some(at(20)));
-        let answered = table.open(1, false, Some(at(5)));
+        let a = table.open(1, false, Some(at(10)), None);
+        let b = table.open(1, false, Some(at(20)), None);
+        let answered = table.open(1, false, Some(at(5)), None);
         table.deliver(answered, 1);
         assert_eq!(table.expire(at(10), &"late", &mut Vec::new()), Some(at(20)));
         assert_eq!(poll(&mut table, a), Poll::Ready(Err("late")));
@@ -302,7 +273,7 @@ mod tests {
         let now = Instant::now();
         let at = |ms| now + Duration::from_millis(ms);
         let mut table = Table::default();
-        let a = table.open(1, true, Some(at(100)));
+        let a = table.open(1, true, Some(at(100)), None);
         table.expect_reply_by(a, at(10));
         assert_eq!(table.expire(at(5), &"late", &mut Vec::new()), Some(at(10)));
         table.deliver(a, 1);
@@ -312,31 +283,24 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_fails_what_was_sent_until_then_and_not_what_waits_or_comes_later() {
+    fn requests_up_to_a_number_fail_and_later_ones_go_on() {
         let mut table = Table::default();
-        let [answered, old, unsent, late, newer] = [(); 5].map(|()| table.open(1, false, None));
-        for (token, place) in [(answered, 1), (old, 2), (newer, 4)] {
-            table.sent(token, place);
-        }
+        let [answered, old] = [(); 2].map(|()| table.open(1, false, None, None));
+        let newest = table.newest();
+        let new = table.open(1, false, None, None);
         table.deliver(answered, 7);
-        table.give_up(3, &"gone", &mut Vec::new());
+        table.fail_until(newest, &"gone", &mut Vec::new());
         assert_eq!(poll(&mut table, answered), Poll::Ready(Ok(7)));
         assert_eq!(poll(&mut table, old), Poll::Ready(Err("gone")));
-        assert_eq!(poll(&mut table, newer), Poll::Pending);
-        assert_eq!(poll(&mut table, unsent), Poll::Pending);
-        // Its sender tells only now that it was sent before.
-        table.sent(late, 3);
-        assert_eq!(poll(&mut table, late), Poll::Ready(Err("gone")));
-        table.sent(unsent, 5);
-        assert_eq!(poll(&mut table, unsent), Poll::Pending);
+        assert_eq!(poll(&mut table, new), Poll::Pending);
     }
 
     #[test]
     fn a_reply_that_came_in_time_survives_failure_of_all() {
         let mut table = Table::default();
-        let a = table.open(1, false, None);
+        let a = table.open(1, false, None, None);
         table.deliver(a, 5);
-        table.fail_all(&"disconnected", &mut Vec::new());
+        table.fail_until(u64::MAX, &"disconnected", &mut Vec::new());
         assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
     }
 }

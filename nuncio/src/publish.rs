@@ -1,6 +1,7 @@
 //! Publishing: from the caller's values to encoded bytes in the outbox, in the caller's own thread.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::config::WhenFull;
 use crate::driver::shared::{BURST, Core, Shared, Stage};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
+use crate::request::subscribe_to_replies;
 
 /// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
 pub(crate) const LONGEST_SUBJECTS: usize = 4096 - 64;
@@ -50,11 +52,13 @@ subject_from! {
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
-    payload: Payload<'a>,
+    payload: outbox::Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
     /// The number of the request that it carries, if any.
     pub(crate) request: u64,
+    /// Its reply comes to the inbox of all requests.
+    pub(crate) muxed: bool,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -74,22 +78,30 @@ struct Rare<'a> {
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
+        let (payload, rare) = match payload.0 {
+            Ok(payload) => (payload, None),
+            Err(error) => {
+                let rare = Rare { fault: Some(error.into()), ..Rare::default() };
+                (outbox::Payload::Borrowed(&[]), Some(Box::new(rare)))
+            }
+        };
         Self {
             subject,
             payload,
             reply: None,
             headers: None,
             request: 0,
+            muxed: false,
             checked: false,
             paced: false,
-            rare: None,
+            rare,
         }
     }
 
-    #[inline]
+    // Not inlined, so that the builder around it is: it then stays where it is instead of being moved.
+    #[inline(never)]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
-        // Room for a few headers at once, so that the usual message allocates once.
-        let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
+        let headers = self.headers.get_or_insert_with(spare_headers);
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
@@ -141,10 +153,24 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Checks the arguments that do not depend on the connection, once.
+    #[inline]
     fn check(&mut self, strict: bool) -> Result<(), PublishError> {
         if self.checked {
             return Ok(());
         }
+        if strict || self.rare.is_some() || self.reply.is_some() {
+            return self.check_all(strict);
+        }
+        subject::validate_publish(&self.subject.0)?;
+        if self.subject.0.len() > LONGEST_SUBJECTS {
+            return self.check_all(strict);
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn check_all(&mut self, strict: bool) -> Result<(), PublishError> {
         if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
             return Err(fault);
         }
@@ -159,9 +185,6 @@ impl<'a> Outgoing<'a> {
         }
         if subjects > LONGEST_SUBJECTS {
             return Err(PublishError::SubjectTooLong { size: subjects, max: LONGEST_SUBJECTS });
-        }
-        if let Err(error) = &self.payload.0 {
-            return Err(error.clone().into());
         }
         self.join_headers();
         self.checked = true;
@@ -211,27 +234,29 @@ impl<'a> Outgoing<'a> {
             return Admission::Wait;
         }
         let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
-        if core.batch.len() + size > room.min(BURST)
+        if (core.batch.len() + size > room || core.batch.weight() >= BURST)
             && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;
         }
-        let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
+        let subscribed = if self.muxed { subscribe_to_replies(&mut core, shared) } else { None };
+        let payload = &self.payload;
         if let Some(block) = self.block() {
             let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
-            let place = core.ledger.published;
             drop(core);
-            waker.into_iter().for_each(Waker::wake);
-            return Admission::Sent(place);
+            subscribed.or(waker).into_iter().for_each(Waker::wake);
+            return Admission::Sent;
         }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
-        let place = core.ledger.published;
         drop(core);
-        if let Some(waker) = waker {
+        if let Some(waker) = subscribed.or(waker) {
             waker.wake();
         }
-        Admission::Sent(place)
+        if let Some(headers) = self.headers.take() {
+            spare(headers);
+        }
+        Admission::Sent
     }
 
     fn reply(&self) -> Option<&[u8]> {
@@ -241,8 +266,9 @@ impl<'a> Outgoing<'a> {
     #[inline]
     fn allowed(&self, core: &Core, size: usize) -> Result<(), PublishError> {
         match &core.stage {
-            Stage::Open | Stage::DrainingSubscriptions => {}
-            Stage::DrainingPublishes => return Err(PublishError::Draining),
+            Stage::Open => {}
+            Stage::DrainingSubscriptions if self.request == 0 => {}
+            Stage::DrainingSubscriptions | Stage::DrainingPublishes => return Err(PublishError::Draining),
             Stage::Closed(reason) => {
                 return Err(crate::ConnectionClosed { reason: reason.clone() }.into());
             }
@@ -272,7 +298,7 @@ impl<'a> Outgoing<'a> {
         let patient = matches!(config.when_full, WhenFull::Wait(_));
         // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher. Without
         // patience it lets the driver run once and then fills the buffer up to its limit.
-        let paced = waker.is_some() && core.up && core.batch.len() >= BURST && (patient || !self.paced);
+        let paced = waker.is_some() && core.up && core.batch.weight() >= BURST && (patient || !self.paced);
         if !paced {
             // A message larger than the whole limit is taken when nothing else is buffered.
             if buffered + size <= limit || buffered == 0 {
@@ -301,16 +327,16 @@ impl<'a> Outgoing<'a> {
         shown(&self.subject.0)
     }
 
-    /// Sends the message, or waits for room by the connection's policy; its place among all messages of the connection.
+    /// Sends the message, or waits for room by the connection's policy.
     #[inline]
     pub(crate) fn poll_send(
         &mut self,
         shared: &Arc<Shared>,
         reply: Option<&[u8]>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<u64, PublishError>> {
+    ) -> Poll<Result<(), PublishError>> {
         match self.admit(shared, reply, Some(cx.waker())) {
-            Admission::Sent(place) => Poll::Ready(Ok(place)),
+            Admission::Sent => Poll::Ready(Ok(())),
             Admission::Refused(error) => Poll::Ready(Err(error)),
             Admission::Wait => self.poll_deadline(shared, cx),
         }
@@ -321,7 +347,7 @@ impl<'a> Outgoing<'a> {
         &mut self,
         shared: &Arc<Shared>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<u64, PublishError>> {
+    ) -> Poll<Result<(), PublishError>> {
         let WhenFull::Wait(after) = shared.config.when_full else {
             // Not under the lock: a waker may do anything, publish as well.
             cx.waker().wake_by_ref();
@@ -338,16 +364,36 @@ impl<'a> Outgoing<'a> {
     /// Sends the message now or not at all.
     pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
         match self.admit(shared, None, None) {
-            Admission::Sent(_) => Ok(()),
+            Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
         }
     }
 }
 
+thread_local! {
+    /// The headers of the message before, for those of the next: publishing with headers then allocates nothing.
+    static SPARE: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+}
+
+/// Room for headers up to this many bytes is worth keeping.
+const SPARE_ROOM: usize = 4096;
+
+fn spare_headers() -> HeaderMap {
+    // Room for a few headers at once, so that the usual message allocates once.
+    SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| HeaderMap::with_capacity(128))
+}
+
+fn spare(mut headers: HeaderMap) {
+    if headers.capacity() <= SPARE_ROOM {
+        headers.clear();
+        // A thread that ends keeps nothing.
+        let _ = SPARE.try_with(|spare| spare.set(Some(headers)));
+    }
+}
+
 enum Admission {
-    /// In that place.
-    Sent(u64),
+    Sent,
     /// There is no room; the waker is in place, if the policy is to wait.
     Wait,
     Refused(PublishError),
@@ -430,7 +476,7 @@ impl<'a> Publish<'a> {
 
     /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
     /// (ADR-4); a fault is reported when the message is sent.
-    #[inline]
+    #[inline(always)]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.message.header(name, value);
         self
@@ -472,7 +518,7 @@ impl Future for Publish<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.message.poll_send(this.shared, None, cx).map_ok(drop)
+        this.message.poll_send(this.shared, None, cx)
     }
 }
 

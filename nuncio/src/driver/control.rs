@@ -133,7 +133,7 @@ impl Driver {
         if sid == MUX_SID {
             self.registry.remove(sid);
             self.shared.core().mux_live = false;
-            self.fail_requests(&Failure::InboxDenied);
+            self.fail_requests(u64::MAX, &Failure::InboxDenied);
         } else {
             if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {
                 let waker = self.shared.waits().requests.fail(*token, Failure::InboxDenied);
@@ -155,9 +155,10 @@ impl Driver {
         self.end_subscription(sid, SubscriptionEnd::Refused { subject, error: error.clone() });
     }
 
-    pub(super) fn fail_requests(&self, failure: &Failure) {
+    /// Fails the open requests up to that number.
+    pub(super) fn fail_requests(&self, newest: u64, failure: &Failure) {
         let mut wakers = Vec::new();
-        self.shared.waits().requests.fail_all(failure, &mut wakers);
+        self.shared.waits().requests.fail_until(newest, failure, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
