@@ -115,6 +115,13 @@ impl Client {
 
     /// Publishes without waiting, for code that is not async: short for [`Publish::try_send`].
     ///
+    /// ```no_run
+    /// # fn f(nc: nuncio::Client) -> Result<(), nuncio::PublishError> {
+    /// nc.try_publish("orders.eu", "42")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As awaiting [`publish`](Self::publish), and [`PublishError::Full`] where that would wait.
@@ -162,7 +169,8 @@ impl Client {
     /// Waits until the server has processed everything that this thread has sent before: a `PING` and its `PONG`.
     /// Returns how long that took.
     ///
-    /// What it does not tell: that other servers of a cluster have processed it too, or that subscribers have.
+    /// What it does not tell: that other servers of a cluster have processed it too, or that subscribers have. For a
+    /// single subscription [`Subscribe::confirmed`] does this and tells of a denial.
     ///
     /// # Errors
     ///
@@ -252,7 +260,7 @@ impl Client {
         }
     }
 
-    /// Listens to what happens to the connection from now on. Any number of listeners may do so.
+    /// Listens to what happens to the connection from now on. Any number of listeners may do so; [`Events`] shows one.
     pub fn events(&self) -> Events {
         self.shared().events.listen()
     }

@@ -37,9 +37,11 @@ use crate::transport::{self, Connector};
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), nuncio::Error> {
-/// let nc = nuncio::connect("localhost").name("demo").await?;
-/// nc.publish("hello", "world").await?;
-/// nc.flush().await?;
+/// let nc = nuncio::connect("localhost").await?;
+/// let shop = nuncio::connect(["one.example.org", "tls://two.example.org:4443"])
+///     .name("shop")
+///     .max_reconnects(None)
+///     .await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -133,6 +135,9 @@ impl Connect {
         /// ```
         allow_plaintext_auth(allow: bool) => |c| c.allow_plaintext_auth = allow;
         /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
+        ///
+        /// Where they shall not, a server that cannot keep them back is not used: the attempt fails with
+        /// [`ConnectError::Unsupported`](crate::ConnectError::Unsupported), and is not repeated.
         echo(echo: bool) => |c| c.echo = echo;
         /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
         verbose(verbose: bool) => |c| c.verbose = verbose;

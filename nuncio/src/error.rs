@@ -2,6 +2,21 @@
 //!
 //! Display is one level that names the subject or server concerned and how to mend it; causes that are errors of
 //! their own come through [`std::error::Error::source`].
+//!
+//! ```no_run
+//! # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+//! use nuncio::RequestError;
+//!
+//! match nc.request("time", "").await {
+//!     Ok(reply) => println!("{}", reply.text()?),
+//!     Err(RequestError::NoResponders { subject }) => println!("nobody listens on {subject}"),
+//!     Err(error) if error.is_timeout() => println!("too slow: {error}"),
+//!     // Any error of this crate becomes a `nuncio::Error`.
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use std::io;
 use std::time::Duration;
@@ -285,6 +300,14 @@ pub enum RequestError {
     InboxDenied {
         /// The inbox.
         inbox: String,
+    },
+    /// The server does not take the subscription to its reply inbox for another reason, such as too many subscriptions.
+    #[error("the server refuses to subscribe to the reply inbox \"{inbox}\": {error}")]
+    InboxRefused {
+        /// The inbox.
+        inbox: String,
+        /// What the server said.
+        error: ServerError,
     },
     /// The connection was lost before a reply came; the request may have been received.
     #[error(

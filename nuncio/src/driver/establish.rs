@@ -125,6 +125,8 @@ impl Driver {
                     self.shared.pool().retire(id);
                 }
             }
+            // It will lack that tomorrow as well.
+            ConnectError::Unsupported { .. } => self.shared.pool().retire(id),
             _ => {
                 self.refusals.remove(&id);
             }

@@ -13,6 +13,7 @@ use nuncio_proto::info::ServerInfo;
 use nuncio_proto::outbox::Batch;
 use nuncio_proto::pool::{Changes, Pool, Server};
 use nuncio_proto::requests::Requests;
+use nuncio_proto::server_error::ServerError;
 use nuncio_proto::session::fence::Fences;
 use nuncio_proto::session::timers::Timers;
 use tokio::sync::{oneshot, watch};
@@ -63,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) changes: Vec<Change>,
     pub(crate) fences: Fences<Fence>,
     pub(crate) next_sid: u64,
+    /// `SUB`s of this connection.
+    pub(crate) announced: u64,
     pub(crate) mux_live: bool,
     pub(crate) driver: Option<Waker>,
     /// Publishers that wait for room.
@@ -111,6 +114,8 @@ pub(crate) struct DrainOrder {
 #[derive(Debug)]
 pub(crate) struct Fence {
     pub(crate) messages: u64,
+    /// `SUB`s of this connection before the `PING`.
+    pub(crate) announced: u64,
     pub(crate) waiter: Waiter,
 }
 
@@ -122,7 +127,7 @@ pub(crate) enum Waiter {
     /// The server that is being left has sent everything that it had.
     Leave,
     /// The server has taken or refused the subscription.
-    Confirm(u64, oneshot::Sender<()>),
+    Confirm(oneshot::Sender<()>),
     /// The subscription has been unsubscribed: nothing more will come for it.
     Subscription(u64, Option<oneshot::Sender<()>>),
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
@@ -160,6 +165,7 @@ pub(crate) enum Failure {
     NoResponders,
     Denied,
     InboxDenied,
+    InboxRefused(ServerError),
     Disconnected,
     Closed(CloseReason),
 }
@@ -298,6 +304,7 @@ impl Core {
             changes: Vec::new(),
             fences: Fences::default(),
             next_sid: MUX_SID + 1,
+            announced: 0,
             mux_live: false,
             driver: None,
             room: Vec::new(),
@@ -324,7 +331,7 @@ impl Core {
     /// Appends a `PING` whose `PONG` goes to `waiter`.
     pub(crate) fn ping(&mut self, waiter: Waiter) -> Option<Waker> {
         let messages = self.ledger.taken + self.batch.messages();
-        self.fences.push(Fence { messages, waiter });
+        self.fences.push(Fence { messages, announced: self.announced, waiter });
         self.control(|out| out.extend_from_slice(nuncio_proto::encode::PING))
     }
 

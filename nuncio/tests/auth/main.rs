@@ -19,3 +19,4 @@ mod expiry;
 mod nkey;
 mod rotation;
 mod secrets;
+mod shown;

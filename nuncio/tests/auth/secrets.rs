@@ -62,7 +62,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-fn all(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn all(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     if let Some(source) = error.source() {
         text += &all(source);

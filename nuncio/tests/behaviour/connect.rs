@@ -107,6 +107,13 @@ rules! {
         nc.flush().await.unwrap();
     }
 
+    async fn a_name_is_reached_at_whichever_of_its_addresses_answers(t: Target) {
+        // The server listens at one of the addresses that the name may have.
+        let nc = nuncio::connect(format!("localhost:{}", t.port())).await.unwrap();
+        nc.flush().await.unwrap();
+        assert_eq!(nc.server(), Some(format!("localhost:{}", t.port())));
+    }
+
     on Setup::new().own() =>
     async fn a_failed_connect_names_the_server(mut t: Target) {
         t.stop().await;

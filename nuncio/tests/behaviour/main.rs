@@ -48,6 +48,7 @@ pub(crate) use setup;
 mod support;
 mod target;
 
+mod after;
 mod auth;
 mod bad_input;
 mod callback;
