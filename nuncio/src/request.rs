@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use nuncio_proto::encode;
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::inbox::Token;
 use nuncio_proto::registry::Interest;
@@ -332,19 +331,22 @@ impl Slot {
         self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
     }
 
+    /// The subject subscribed to for its replies.
+    fn inbox(&self) -> String {
+        match &self.own {
+            Some(own) => shown(&own.reply),
+            None => shown(&self.shared.mux_subject()),
+        }
+    }
+
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
         let subject = shown(subject);
         match failure {
             Failure::Timeout => RequestError::Timeout { subject, after: self.after },
             Failure::NoResponders => RequestError::NoResponders { subject },
             Failure::Denied => RequestError::Denied { subject },
-            Failure::InboxDenied => {
-                let inbox = match &self.own {
-                    Some(own) => shown(&own.reply),
-                    None => shown(&self.shared.mux_subject()),
-                };
-                RequestError::InboxDenied { inbox }
-            }
+            Failure::InboxDenied => RequestError::InboxDenied { inbox: self.inbox() },
+            Failure::InboxRefused(error) => RequestError::InboxRefused { inbox: self.inbox(), error },
             Failure::Disconnected => RequestError::Disconnected { subject },
             Failure::Closed(reason) => ConnectionClosed { reason }.into(),
         }
@@ -404,11 +406,11 @@ pub(crate) fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<W
 fn subscribe_now(core: &mut Core, shared: &Shared) -> Option<Waker> {
     core.mux_live = true;
     let subject = shared.mux_subject();
-    let waker =
-        if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
+    let interest = Interest { subject: subject.into(), queue: None };
+    let waker = announce(core, MUX_SID, &interest, None);
     core.changes.push(Change::Subscribe {
         sid: MUX_SID,
-        interest: Interest { subject: subject.into(), queue: None },
+        interest,
         max: None,
         route: Route::Replies,
         first_message: None,
