@@ -148,7 +148,7 @@ async fn a_snapshot_with_a_gap_or_without_an_end_is_an_error() {
         request.respond(r#"{"config":{"name":"A"},"state":{}}"#).await.unwrap();
         body["deliver_subject"].as_str().unwrap().to_owned()
     };
-    let (snapshot, to) = tokio::join!(async { stream.snapshot().await }, answering);
+    let (snapshot, to) = both(async { stream.snapshot().await }, answering).await;
     let mut snapshot = snapshot.unwrap();
     chunk(&to, 1).await;
     assert_eq!(&snapshot.next().await.unwrap().unwrap()[..], b"x");
@@ -161,7 +161,7 @@ async fn a_snapshot_with_a_gap_or_without_an_end_is_an_error() {
         let request = asked.next().await.unwrap();
         request.respond(r#"{"config":{"name":"A"},"state":{}}"#).await.unwrap();
     };
-    let (snapshot, ()) = tokio::join!(async { stream.snapshot().await }, answering);
+    let (snapshot, ()) = both(async { stream.snapshot().await }, answering).await;
     let error = snapshot.unwrap().next().await.unwrap().unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
 }

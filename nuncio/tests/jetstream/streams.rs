@@ -188,7 +188,7 @@ async fn all_pages_of_subjects_are_read() {
         assert_eq!(second.text(), Ok(r#"{"offset":2,"subjects_filter":">"}"#));
         second.respond(page(2, r#"{"c":3}"#)).await.unwrap();
     };
-    let (info, ()) = tokio::join!(async { stream.info().subjects(">").deleted().await }, answering);
+    let (info, ()) = both(async { stream.info().subjects(">").deleted().await }, answering).await;
     assert_eq!(info.unwrap().state.subjects.values().sum::<u64>(), 6);
 }
 
@@ -277,7 +277,7 @@ async fn paged(nc: &nuncio::Client, pages: &[&str]) -> (JetStream, Vec<String>) 
         names.extend(list.offline().iter().map(|(name, why)| format!("offline {name}: {why}")));
         names
     };
-    let (names, ()) = tokio::join!(reading, answering);
+    let (names, ()) = both(reading, answering).await;
     (js, names)
 }
 
@@ -308,7 +308,7 @@ async fn a_list_goes_on_after_an_error() {
         asked.next().await.unwrap().respond(r#"{"total":1,"streams":["a"]}"#).await.unwrap();
     };
     let reading = async { (list.next().await, list.next().await, list.next().await) };
-    let ((failed, found, end), ()) = tokio::join!(reading, answering);
+    let ((failed, found, end), ()) = both(reading, answering).await;
     assert!(failed.unwrap().is_err());
     assert_eq!((found, end), (Some(Ok("a".into())), None));
 }
@@ -400,5 +400,5 @@ async fn what_is_no_answer_is_told_with_the_call() {
             );
         }
     };
-    tokio::join!(asking, answering);
+    both(asking, answering).await;
 }
