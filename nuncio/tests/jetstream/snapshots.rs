@@ -113,9 +113,29 @@ async fn what_cannot_be_taken_or_put_back_is_a_typed_error() {
     assert!(js.restore_stream(&info).await.unwrap_err().api_error().is_some());
     stream.delete().await.unwrap();
     let mut restore = js.restore_stream(&info).await.unwrap();
-    let _ = restore.send("this is no snapshot").await;
+    let sent = restore.send("this is no snapshot").await;
     let error = restore.finish().await.unwrap_err();
-    assert!(error.api_error().is_some(), "{error:?}");
+    // The server notices at once, or at the end, and takes no more.
+    assert!(error.api_error().is_some() || matches!(error, Error::Restore { .. }), "{error:?}");
+    assert!(sent.is_ok() || sent == Err(error));
+}
+
+#[tokio::test]
+async fn a_restore_that_failed_says_so_again() {
+    let (_server, nc, _) = start().await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    let info: SnapshotInfo = serde_json::from_str(r#"{"config":{"name":"A"},"state":{}}"#).unwrap();
+    let answering = async {
+        asked.next().await.unwrap().respond(r#"{"deliver_subject":"nobody.here"}"#).await.unwrap();
+    };
+    let (restore, ()) = both(js.restore_stream(&info), answering).await;
+    let mut restore = restore.unwrap();
+    restore.send("").await.unwrap();
+    let error = restore.send("x").await.unwrap_err();
+    assert!(matches!(&error, Error::Restore { stream, .. } if stream == "A"), "{error:?}");
+    assert_eq!(restore.send("x").await, Err(error.clone()));
+    assert_eq!(restore.finish().await.unwrap_err(), error);
 }
 
 #[tokio::test]
