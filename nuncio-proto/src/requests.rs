@@ -142,6 +142,15 @@ impl<M, F> Requests<M, F> {
         }
     }
 
+    /// Lets a request wait again until `deadline` after it has failed, for what is sent a second time under the same token.
+    pub fn reopen(&mut self, token: Token, deadline: Instant) {
+        if let Some(request) = self.slots.get_mut(token) {
+            request.failure = None;
+            request.total = Some(deadline);
+            request.deadline = request.total;
+        }
+    }
+
     /// Fails what is due and returns the earliest deadline that is left.
     ///
     /// Sweeps the open slots, so a deadline that was met costs nothing afterwards.
@@ -270,6 +279,21 @@ mod tests {
         assert_eq!(table.expire(at(20), &"late", &mut Vec::new()), Some(at(100)));
         table.expect_reply_by(a, at(500));
         assert_eq!(table.expire(at(20), &"late", &mut Vec::new()), Some(at(100)));
+    }
+
+    #[test]
+    fn a_request_that_is_reopened_waits_under_the_same_token() {
+        let now = Instant::now();
+        let at = |ms| now + Duration::from_millis(ms);
+        let mut table = Table::default();
+        let a = table.open(1, false, Some(at(10)));
+        table.fail(a, "lost");
+        assert_eq!(poll(&mut table, a), Poll::Ready(Err("lost")));
+        table.reopen(a, at(20));
+        assert_eq!(poll(&mut table, a), Poll::Pending);
+        assert_eq!(table.expire(at(15), &"late", &mut Vec::new()), Some(at(20)));
+        table.deliver(a, 1);
+        assert_eq!(poll(&mut table, a), Poll::Ready(Ok(1)));
     }
 
     #[test]

@@ -135,6 +135,15 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// The headers, to be changed.
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128))
+    }
+
+    pub(crate) fn header_map(&self) -> Option<&HeaderMap> {
+        self.headers.as_ref()
+    }
+
     #[cold]
     fn note_fault(&mut self, error: impl Into<PublishError>) {
         self.rare.get_or_insert_default().fault.get_or_insert(error.into());

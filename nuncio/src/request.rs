@@ -274,6 +274,12 @@ impl Slot {
         self.shared.note_deadline(deadline);
     }
 
+    /// Waits again, until `deadline`, after a failure: the request is sent a second time under the same reply subject.
+    pub(crate) fn reopen(&self, deadline: std::time::Instant) {
+        self.shared.waits().requests.reopen(self.token, deadline);
+        self.shared.note_deadline(deadline);
+    }
+
     pub(crate) fn poll_reply(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
         self.shared.waits().requests.poll(self.token, cx)
     }

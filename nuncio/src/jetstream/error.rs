@@ -199,7 +199,7 @@ pub enum PublishError {
         /// The subject.
         subject: String,
         /// Why.
-        cause: Uncertain,
+        cause: Box<Uncertain>,
     },
 }
 
@@ -263,7 +263,7 @@ impl PublishError {
     /// Whether no answer came, or nothing could be sent, in time.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Unknown { cause, .. } => matches!(cause, Uncertain::Timeout { .. }),
+            Self::Unknown { cause, .. } => matches!(**cause, Uncertain::Timeout { .. }),
             Self::NotSent(error) => error.is_timeout(),
             _ => false,
         }
@@ -272,7 +272,7 @@ impl PublishError {
     /// Whether the connection was lost before the answer came.
     pub fn is_disconnected(&self) -> bool {
         match self {
-            Self::Unknown { cause, .. } => matches!(cause, Uncertain::Disconnected),
+            Self::Unknown { cause, .. } => matches!(**cause, Uncertain::Disconnected),
             Self::NotSent(error) => error.is_disconnected(),
             _ => false,
         }
@@ -285,7 +285,7 @@ impl PublishError {
             Self::Refused { error, .. } => error.is_retryable(),
             Self::NoStream { .. } | Self::WindowFull { .. } => true,
             Self::Unknown { cause, .. } => {
-                matches!(cause, Uncertain::Timeout { .. } | Uncertain::Disconnected)
+                matches!(**cause, Uncertain::Timeout { .. } | Uncertain::Disconnected)
             }
             Self::NotSent(error) => error.is_timeout(),
             Self::Denied { .. } | Self::Option { .. } => false,

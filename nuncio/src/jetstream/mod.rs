@@ -4,7 +4,8 @@
 //! # async fn f() -> Result<(), nuncio::Error> {
 //! let nc = nuncio::connect("localhost").await?;
 //! let js = nc.jetstream();
-//! println!("level {} of the API", js.level().await?);
+//! let ack = js.publish("orders.eu", "42").message_id("a1").await?;
+//! println!("stored as {} of {}", ack.sequence, ack.stream);
 //! # Ok(())
 //! # }
 //! ```
@@ -18,7 +19,10 @@ use nuncio_proto::js::name::Prefix;
 use crate::Client;
 
 mod api;
+mod attempts;
+mod draft;
 mod error;
+mod publish;
 
 pub use error::{Error, PublishError, Uncertain};
 pub use nuncio_proto::js::codes::ErrorCode;
@@ -30,6 +34,7 @@ pub use nuncio_proto::js::puback::PubAck;
 pub use nuncio_proto::js::schedule::{Schedule, ScheduleError, When};
 pub use nuncio_proto::js::time::{Timestamp, TimestampError};
 pub use nuncio_proto::js::ttl::{Ttl, TtlError};
+pub use publish::Publish;
 
 /// How long a call waits for its answer unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);

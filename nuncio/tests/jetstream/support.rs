@@ -54,6 +54,15 @@ pub(crate) async fn count(nc: &Client, name: &str) -> u64 {
     raw(nc, &format!("STREAM.INFO.{name}"), "").await["state"]["messages"].as_u64().unwrap()
 }
 
+/// Waits until the stream has so many messages.
+pub(crate) async fn until_count(nc: &Client, name: &str, wanted: u64) {
+    nuncio_testkit::eventually_async("the stream has as many messages", SOON, || async {
+        (count(nc, name).await == wanted).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
 /// A stored message, as the API gives it.
 pub(crate) async fn stored(nc: &Client, name: &str, sequence: u64) -> Value {
     let body = format!(r#"{{"seq":{sequence}}}"#);
