@@ -183,8 +183,12 @@ impl Token {
 
     /// Appends the token's text.
     pub fn encode_into(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text(&mut [0; Self::MAX_LEN]));
+    }
+
+    /// The token's text, written into `text`.
+    pub fn text(self, text: &mut [u8; Self::MAX_LEN]) -> &[u8] {
         let mut rest = u64::from(self.generation) << 32 | u64::from(self.slot);
-        let mut text = [b'0'; Self::MAX_LEN];
         let mut unused = Self::MAX_LEN;
         for place in text.iter_mut().rev() {
             *place = digit(rest % 62);
@@ -194,7 +198,7 @@ impl Token {
                 break;
             }
         }
-        out.extend_from_slice(text.get(unused..).unwrap_or_default());
+        text.get(unused..).unwrap_or_default()
     }
 
     /// Reads a token's text: the exact inverse of [`encode_into`](Self::encode_into), `None` for all else.

@@ -15,6 +15,7 @@ use crate::config::WhenFull;
 use crate::driver::shared::{BURST, Core, Shared, Stage};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
+use crate::request::subscribe_to_replies;
 
 /// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
 pub(crate) const LONGEST_SUBJECTS: usize = 4096 - 64;
@@ -50,11 +51,13 @@ subject_from! {
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
-    payload: Payload<'a>,
+    pub(crate) payload: Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
     /// The number of the request that it carries, if any.
     pub(crate) request: u64,
+    /// It is a request whose reply comes to the shared inbox, which is subscribed to where it is not yet.
+    pub(crate) muxed: bool,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -80,6 +83,7 @@ impl<'a> Outgoing<'a> {
             reply: None,
             headers: None,
             request: 0,
+            muxed: false,
             checked: false,
             paced: false,
             rare: None,
@@ -93,6 +97,15 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
+    }
+
+    /// A message with a header block as it is on the wire.
+    pub(crate) fn with_block(subject: Subject<'a>, block: Option<Vec<u8>>, payload: Payload<'a>) -> Self {
+        let mut outgoing = Self::new(subject, payload);
+        if let Some(block) = block {
+            outgoing.rare.get_or_insert_default().block = Some(Cow::Owned(block));
+        }
+        outgoing
     }
 
     /// Passes on what another message has, its header block byte for byte.
@@ -150,7 +163,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Checks the arguments that do not depend on the connection, once.
-    fn check(&mut self, strict: bool) -> Result<(), PublishError> {
+    pub(crate) fn check(&mut self, strict: bool) -> Result<(), PublishError> {
         if self.checked {
             return Ok(());
         }
@@ -190,7 +203,7 @@ impl<'a> Outgoing<'a> {
         *block = Cow::Owned(joined);
     }
 
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         // Empty headers are not sent.
         let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
         let block = self.block().map_or(0, <[u8]>::len);
@@ -226,16 +239,24 @@ impl<'a> Outgoing<'a> {
             return full;
         }
         let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
+        let first = if self.muxed {
+            if core.stage != Stage::Open {
+                return Admission::Refused(PublishError::Draining);
+            }
+            subscribe_to_replies(&mut core, shared)
+        } else {
+            None
+        };
         if let Some(block) = self.block() {
             let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
             drop(core);
-            waker.into_iter().for_each(Waker::wake);
+            first.into_iter().chain(waker).for_each(Waker::wake);
             return Admission::Sent;
         }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
         drop(core);
-        if let Some(waker) = waker {
+        if let Some(waker) = first.or(waker) {
             waker.wake();
         }
         Admission::Sent
@@ -343,8 +364,8 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Sends the message now or not at all.
-    pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
-        match self.admit(shared, None, None) {
+    pub(crate) fn try_send(&mut self, shared: &Shared, reply: Option<&[u8]>) -> Result<(), PublishError> {
+        match self.admit(shared, reply, None) {
             Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
@@ -493,7 +514,7 @@ impl<'a> Publish<'a> {
     ///
     /// As awaiting it, and [`PublishError::Full`] where that would wait.
     pub fn try_send(mut self) -> Result<(), PublishError> {
-        self.message.try_send(self.shared)
+        self.message.try_send(self.shared, None)
     }
 }
 

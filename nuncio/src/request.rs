@@ -289,18 +289,25 @@ impl Slot {
     }
 
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
-        let subject = shown(subject);
         match failure {
-            Failure::Timeout => RequestError::Timeout { subject, after: self.after },
-            Failure::NoResponders => RequestError::NoResponders { subject },
-            Failure::Denied => RequestError::Denied { subject },
             Failure::InboxDenied if self.own.is_some() => {
                 RequestError::InboxDenied { inbox: shown(&self.reply) }
             }
-            Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&self.shared.mux_subject()) },
-            Failure::Disconnected => RequestError::Disconnected { subject },
-            Failure::Closed(reason) => ConnectionClosed { reason }.into(),
+            failure => failed(&self.shared, failure, subject, self.after),
         }
+    }
+}
+
+/// What it means to a request for `subject`, with a time of `after`, that it failed so.
+pub(crate) fn failed(shared: &Shared, failure: Failure, subject: &[u8], after: Duration) -> RequestError {
+    let subject = shown(subject);
+    match failure {
+        Failure::Timeout => RequestError::Timeout { subject, after },
+        Failure::NoResponders => RequestError::NoResponders { subject },
+        Failure::Denied => RequestError::Denied { subject },
+        Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&shared.mux_subject()) },
+        Failure::Disconnected => RequestError::Disconnected { subject },
+        Failure::Closed(reason) => ConnectionClosed { reason }.into(),
     }
 }
 
@@ -346,7 +353,7 @@ fn own_reply(shared: &Shared, message: &Outgoing<'_>) -> Result<Vec<u8>, Request
 }
 
 /// Subscribes to the inbox of all requests, the first time one is made.
-fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<Waker> {
+pub(crate) fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<Waker> {
     if core.mux_live {
         return None;
     }

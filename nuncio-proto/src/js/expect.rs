@@ -1,6 +1,6 @@
 //! What a publisher asks of the stream by headers: an id, expectations, a roll-up, a time to live.
 
-use crate::header::{HeaderError, HeaderMap};
+use crate::header::{HeaderError, HeaderMap, HeaderView};
 use crate::js::headers;
 use crate::js::name::{NameError, NameKind, validate_name};
 use crate::js::ttl::{Ttl, TtlError};
@@ -146,13 +146,13 @@ pub fn increment(map: &mut HeaderMap, delta: &str) -> Result<(), OptionError> {
 }
 
 /// Whether the message has an id that the stream knows it by.
-pub fn has_message_id(map: &HeaderMap) -> bool {
+pub fn has_message_id(map: HeaderView<'_>) -> bool {
     map.get_exact(headers::MESSAGE_ID).is_some_and(|id| !id.is_empty())
 }
 
 /// Whether a message for `subject` is stored once even when it is sent twice: it has an id, or expects a sequence or an id
 /// that are others once it is stored.
-pub fn is_idempotent(map: &HeaderMap, subject: &[u8]) -> bool {
+pub fn is_idempotent(map: HeaderView<'_>, subject: &[u8]) -> bool {
     if has_message_id(map)
         || map.get_exact(headers::EXPECTED_LAST_SEQUENCE).is_some()
         || map.get_exact(headers::EXPECTED_LAST_MESSAGE_ID).is_some()
@@ -242,7 +242,7 @@ mod tests {
         for (at, (option, wanted)) in table.into_iter().enumerate() {
             let mut map = HeaderMap::new();
             option(&mut map).unwrap();
-            assert_eq!(is_idempotent(&map, b"a.b"), wanted, "{at}");
+            assert_eq!(is_idempotent(map.view(), b"a.b"), wanted, "{at}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use nuncio_proto::header::HeaderMap;
+use nuncio_proto::header::HeaderView;
 use nuncio_proto::js::codes::ErrorCode;
 use nuncio_proto::js::error::{ApiError, DecodeError};
 use nuncio_proto::js::expect;
@@ -48,7 +48,7 @@ pub(crate) struct Attempts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent<'a> {
     pub(crate) subject: &'a [u8],
-    pub(crate) headers: Option<&'a HeaderMap>,
+    pub(crate) headers: Option<HeaderView<'a>>,
 }
 
 /// What came of an attempt.

@@ -44,7 +44,10 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn sent(&self) -> Sent<'_> {
-        Sent { subject: &self.message.subject.0, headers: self.message.header_map() }
+        Sent {
+            subject: &self.message.subject.0,
+            headers: self.message.header_map().map(nuncio_proto::header::HeaderMap::view),
+        }
     }
 }
 

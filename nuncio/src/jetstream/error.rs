@@ -231,9 +231,6 @@ pub enum Uncertain {
     /// may have brought about.
     #[error("it was sent again after a first attempt without an answer, and then refused: {0}")]
     Again(ApiError),
-    /// The publisher was dropped before the acknowledgement came.
-    #[error("the publisher was dropped before the acknowledgement came")]
-    Dropped,
 }
 
 impl PublishError {

@@ -23,6 +23,7 @@ mod attempts;
 mod draft;
 mod error;
 mod publish;
+mod publisher;
 
 pub use error::{Error, PublishError, Uncertain};
 pub use nuncio_proto::js::codes::ErrorCode;
@@ -35,6 +36,7 @@ pub use nuncio_proto::js::schedule::{Schedule, ScheduleError, When};
 pub use nuncio_proto::js::time::{Timestamp, TimestampError};
 pub use nuncio_proto::js::ttl::{Ttl, TtlError};
 pub use publish::Publish;
+pub use publisher::{AckHandle, Publisher, PublisherBuilder, Results, Sending, Unconfirmed};
 
 /// How long a call waits for its answer unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);

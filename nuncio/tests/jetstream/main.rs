@@ -13,3 +13,4 @@ mod support;
 
 mod api;
 mod publish;
+mod publisher;
