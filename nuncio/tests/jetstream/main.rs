@@ -12,5 +12,6 @@
 mod support;
 
 mod api;
+mod outage;
 mod publish;
 mod publisher;
