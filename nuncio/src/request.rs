@@ -59,13 +59,12 @@ enum State {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self {
-            shared,
-            message: Outgoing::new(subject, payload),
-            timeout: None,
-            no_mux: false,
-            state: State::New,
-        }
+        Self::of(shared, Outgoing::new(subject, payload))
+    }
+
+    #[inline]
+    pub(crate) fn of(shared: &'a Arc<Shared>, message: Outgoing<'a>) -> Self {
+        Self { shared, message, timeout: None, no_mux: false, state: State::New }
     }
 
     /// How long to wait for the reply, from the first poll on. Default: that of

@@ -28,6 +28,9 @@ pub enum OptionError {
     /// A schedule that cannot be.
     #[error("{0}")]
     Schedule(#[from] crate::js::schedule::ScheduleError),
+    /// A message that does not belong into its batch.
+    #[error("{0}")]
+    Batch(#[from] crate::js::batch::BatchError),
     /// No number: what is added to a counter has digits and perhaps a sign.
     #[error("{0:?} cannot be added to a counter: write a whole number")]
     Increment(String),

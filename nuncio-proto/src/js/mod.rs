@@ -3,6 +3,7 @@
 //! Nothing here does I/O. The times in bodies are [`time::Timestamp`]s, lossless to the nanosecond; the time that the
 //! machines go by is an argument.
 
+pub mod batch;
 pub mod codes;
 pub mod error;
 pub mod expect;

@@ -168,3 +168,26 @@ impl Attempts {
         })
     }
 }
+
+/// The outcome of a message that was sent once and is not sent again.
+pub(crate) fn concluded(
+    answer: Result<crate::Message, RequestError>,
+    subject: &[u8],
+    after: Duration,
+) -> Result<PubAck, PublishError> {
+    let sent = Sent { subject, headers: None };
+    let cause = match answer {
+        Ok(reply) => match PubAck::parse(reply.payload()) {
+            Ok(ack) => return ack.map_err(|error| PublishError::Refused { subject: sent.subject(), error }),
+            Err(error) => Uncertain::Answer(error),
+        },
+        Err(RequestError::NoResponders { subject }) => return Err(PublishError::NoStream { subject }),
+        Err(RequestError::Denied { subject }) => return Err(PublishError::Denied { subject }),
+        Err(RequestError::Timeout { .. }) => Uncertain::Timeout { after },
+        Err(RequestError::Disconnected { .. }) => Uncertain::Disconnected,
+        Err(RequestError::InboxDenied { .. }) => Uncertain::InboxDenied,
+        Err(RequestError::Closed(closed)) => Uncertain::Closed(closed.reason),
+        Err(error) => return Err(PublishError::NotSent(error)),
+    };
+    Err(sent.unknown(cause))
+}

@@ -20,12 +20,17 @@ use crate::Client;
 
 mod api;
 mod attempts;
+mod batch;
+mod counter;
 mod draft;
 mod error;
 mod publish;
 mod publisher;
 
+pub use batch::{Batch, BatchAdd, BatchCommit};
+pub use counter::{Counter, CounterAdd, Increment};
 pub use error::{Error, PublishError, Uncertain};
+pub use nuncio_proto::js::batch::BatchError;
 pub use nuncio_proto::js::codes::ErrorCode;
 pub use nuncio_proto::js::error::{ApiError, DecodeError};
 pub use nuncio_proto::js::expect::{OptionError, Rollup};

@@ -92,6 +92,10 @@ impl<'a> Publish<'a> {
         }
     }
 
+    pub(crate) fn subject(&self) -> &[u8] {
+        &self.draft.message.subject.0
+    }
+
     message_options!();
 
     /// How long to wait for the acknowledgement in all, from the first poll on. Default: that of

@@ -12,6 +12,9 @@
 mod support;
 
 mod api;
+mod batch;
+mod counter;
 mod outage;
 mod publish;
 mod publisher;
+mod schedule;

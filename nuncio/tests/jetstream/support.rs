@@ -69,6 +69,24 @@ pub(crate) async fn stored(nc: &Client, name: &str, sequence: u64) -> Value {
     raw(nc, &format!("STREAM.MSG.GET.{name}"), &body).await["message"].take()
 }
 
+/// The text behind base64.
+pub(crate) fn text_of(base64: &str) -> String {
+    use base64::Engine;
+    String::from_utf8(base64::prelude::BASE64_STANDARD.decode(base64).unwrap()).unwrap()
+}
+
+/// The last message of a subject, once there is one, as the API gives it.
+pub(crate) async fn last(nc: &Client, name: &str, subject: &str) -> Value {
+    let (get, body) =
+        (format!("$JS.API.STREAM.MSG.GET.{name}"), format!(r#"{{"last_by_subj":"{subject}"}}"#));
+    nuncio_testkit::eventually_async("there is a message", SOON, || async {
+        let mut answer: Value = nc.request(&get, &body).timeout(SOON).await.unwrap().json().unwrap();
+        answer.get_mut("message").map(Value::take)
+    })
+    .await
+    .unwrap()
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
