@@ -183,12 +183,23 @@ impl Token {
 
     /// Appends the token's text.
     pub fn encode_into(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.text(&mut [0; Self::MAX_LEN]));
+        let (text, unused) = self.text();
+        out.extend_from_slice(text.get(unused..).unwrap_or_default());
     }
 
-    /// The token's text, written into `text`.
-    pub fn text(self, text: &mut [u8; Self::MAX_LEN]) -> &[u8] {
+    /// Writes the token's text to the beginning of `out` and returns its length; `None` where it does not fit.
+    pub fn write_to(self, out: &mut [u8]) -> Option<usize> {
+        let (text, unused) = self.text();
+        let text = text.get(unused..)?;
+        out.get_mut(..text.len())?.copy_from_slice(text);
+        Some(text.len())
+    }
+
+    /// The text at the end of the array, and how much before it is unused.
+    #[inline]
+    fn text(self) -> ([u8; Self::MAX_LEN], usize) {
         let mut rest = u64::from(self.generation) << 32 | u64::from(self.slot);
+        let mut text = [b'0'; Self::MAX_LEN];
         let mut unused = Self::MAX_LEN;
         for place in text.iter_mut().rev() {
             *place = digit(rest % 62);
@@ -198,7 +209,7 @@ impl Token {
                 break;
             }
         }
-        text.get(unused..).unwrap_or_default()
+        (text, unused)
     }
 
     /// Reads a token's text: the exact inverse of [`encode_into`](Self::encode_into), `None` for all else.

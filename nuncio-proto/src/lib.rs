@@ -184,3 +184,4 @@ pub mod server_error;
 pub mod session;
 pub mod slots;
 pub mod subject;
+mod words;

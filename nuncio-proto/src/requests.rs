@@ -71,12 +71,15 @@ impl<M, F> Default for Requests<M, F> {
 
 impl<M, F> Requests<M, F> {
     /// Opens a slot. `subject` is a hash of the subject asked, for [`fail_subject`](Self::fail_subject);
-    /// with `many` all replies are kept, otherwise the first one only.
-    pub fn open(&mut self, subject: u64, many: bool, deadline: Option<Instant>) -> Token {
-        self.insert(subject, many, deadline)
-    }
-
-    fn insert(&mut self, subject: u64, many: bool, deadline: Option<Instant>) -> Token {
+    /// with `many` all replies are kept, otherwise the first one only. `waker` is woken as one that
+    /// [`poll`](Self::poll) registers.
+    pub fn open(
+        &mut self,
+        subject: u64,
+        many: bool,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    ) -> Token {
         self.opened += 1;
         self.slots.insert(Request {
             age: self.opened,
@@ -88,7 +91,7 @@ impl<M, F> Requests<M, F> {
             many,
             member: None,
             failure: None,
-            waker: None,
+            waker,
         })
     }
 
@@ -109,7 +112,7 @@ impl<M, F> Requests<M, F> {
 
     /// Opens a slot for one reply in a group. `tag` tells it from the others there.
     pub fn open_in(&mut self, group: Token, tag: u64, subject: u64, deadline: Instant) -> Token {
-        let token = self.insert(subject, false, Some(deadline));
+        let token = self.open(subject, false, Some(deadline), None);
         if let Some(request) = self.slots.get_mut(token) {
             request.member = Some(Member { group, tag, token });
         }
@@ -215,9 +218,11 @@ impl<M, F> Requests<M, F> {
     }
 
     /// Lets a request wait again until `deadline` after it has failed, for what is sent a second time under the same token.
-    pub fn reopen(&mut self, token: Token, deadline: Instant) {
+    /// `waker` is woken as one that [`poll`](Self::poll) registers.
+    pub fn reopen(&mut self, token: Token, deadline: Instant, waker: Option<Waker>) {
         if let Some(request) = self.slots.get_mut(token) {
             request.failure = None;
+            request.waker = waker;
             request.total = Some(deadline);
             request.deadline = request.total;
         }
@@ -248,13 +253,17 @@ impl<M, F> Requests<M, F> {
 
     /// The next reply or the failure, else registers the waker.
     ///
-    /// A token that is not open is pending for ever: the owner of a slot does not poll it after closing it.
+    /// The one reply of a request that wants no more frees its slot at once. A token that is not open is pending for ever:
+    /// the owner of a slot does not poll it after closing it.
     pub fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<M, F>>
     where
         F: Clone,
     {
         let Some(request) = self.slots.get_mut(token) else { return Poll::Pending };
         if let Some(reply) = request.first.take().or_else(|| request.more.pop_front()) {
+            if !request.many {
+                self.slots.remove(token);
+            }
             return Poll::Ready(Ok(reply));
         }
         if let Some(failure) = &request.failure {

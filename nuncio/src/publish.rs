@@ -1,6 +1,7 @@
 //! Publishing: from the caller's values to encoded bytes in the outbox, in the caller's own thread.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,13 +52,15 @@ subject_from! {
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
-    pub(crate) payload: Payload<'a>,
+    pub(crate) payload: outbox::Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
     /// The number of the request that it carries, if any.
     pub(crate) request: u64,
-    /// It is a request whose reply comes to the shared inbox, which is subscribed to where it is not yet.
+    /// Its reply comes to the inbox of all requests.
     pub(crate) muxed: bool,
+    /// It may be sent again, with the same headers.
+    pub(crate) again: bool,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -77,6 +80,13 @@ struct Rare<'a> {
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
+        let (payload, rare) = match payload.0 {
+            Ok(payload) => (payload, None),
+            Err(error) => {
+                let rare = Rare { fault: Some(error.into()), ..Rare::default() };
+                (outbox::Payload::Borrowed(&[]), Some(Box::new(rare)))
+            }
+        };
         Self {
             subject,
             payload,
@@ -84,16 +94,17 @@ impl<'a> Outgoing<'a> {
             headers: None,
             request: 0,
             muxed: false,
+            again: false,
             checked: false,
             paced: false,
-            rare: None,
+            rare,
         }
     }
 
-    #[inline]
+    // Not inlined, so that the builder around it is: it then stays where it is instead of being moved.
+    #[inline(never)]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
-        // Room for a few headers at once, so that the usual message allocates once.
-        let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
+        let headers = self.headers.get_or_insert_with(spare_headers);
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
@@ -150,7 +161,7 @@ impl<'a> Outgoing<'a> {
 
     /// The headers, to be changed.
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128))
+        self.headers.get_or_insert_with(spare_headers)
     }
 
     pub(crate) fn header_map(&self) -> Option<&HeaderMap> {
@@ -163,10 +174,24 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Checks the arguments that do not depend on the connection, once.
+    #[inline]
     pub(crate) fn check(&mut self, strict: bool) -> Result<(), PublishError> {
         if self.checked {
             return Ok(());
         }
+        if strict || self.rare.is_some() || self.reply.is_some() {
+            return self.check_all(strict);
+        }
+        subject::validate_publish(&self.subject.0)?;
+        if self.subject.0.len() > LONGEST_SUBJECTS {
+            return self.check_all(strict);
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn check_all(&mut self, strict: bool) -> Result<(), PublishError> {
         if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
             return Err(fault);
         }
@@ -181,9 +206,6 @@ impl<'a> Outgoing<'a> {
         }
         if subjects > LONGEST_SUBJECTS {
             return Err(PublishError::SubjectTooLong { size: subjects, max: LONGEST_SUBJECTS });
-        }
-        if let Err(error) = &self.payload.0 {
-            return Err(error.clone().into());
         }
         self.join_headers();
         self.checked = true;
@@ -233,31 +255,29 @@ impl<'a> Outgoing<'a> {
             return Admission::Wait;
         }
         let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
-        if core.batch.len() + size > room.min(BURST)
+        if (core.batch.len() + size > room || core.batch.weight() >= BURST)
             && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;
         }
-        let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
-        let first = if self.muxed {
-            if core.stage != Stage::Open {
-                return Admission::Refused(PublishError::Draining);
-            }
-            subscribe_to_replies(&mut core, shared)
-        } else {
-            None
-        };
+        let subscribed = if self.muxed { subscribe_to_replies(&mut core, shared) } else { None };
+        let payload = &self.payload;
         if let Some(block) = self.block() {
             let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
             drop(core);
-            first.into_iter().chain(waker).for_each(Waker::wake);
+            subscribed.or(waker).into_iter().for_each(Waker::wake);
             return Admission::Sent;
         }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
         drop(core);
-        if let Some(waker) = first.or(waker) {
+        if let Some(waker) = subscribed.or(waker) {
             waker.wake();
+        }
+        if !self.again
+            && let Some(headers) = self.headers.take()
+        {
+            spare(headers);
         }
         Admission::Sent
     }
@@ -269,8 +289,9 @@ impl<'a> Outgoing<'a> {
     #[inline]
     fn allowed(&self, core: &Core, size: usize) -> Result<(), PublishError> {
         match &core.stage {
-            Stage::Open | Stage::DrainingSubscriptions => {}
-            Stage::DrainingPublishes => return Err(PublishError::Draining),
+            Stage::Open => {}
+            Stage::DrainingSubscriptions if self.request == 0 => {}
+            Stage::DrainingSubscriptions | Stage::DrainingPublishes => return Err(PublishError::Draining),
             Stage::Closed(reason) => {
                 return Err(crate::ConnectionClosed { reason: reason.clone() }.into());
             }
@@ -300,7 +321,7 @@ impl<'a> Outgoing<'a> {
         let patient = matches!(config.when_full, WhenFull::Wait(_));
         // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher. Without
         // patience it lets the driver run once and then fills the buffer up to its limit.
-        let paced = waker.is_some() && core.up && core.batch.len() >= BURST && (patient || !self.paced);
+        let paced = waker.is_some() && core.up && core.batch.weight() >= BURST && (patient || !self.paced);
         if !paced {
             // A message larger than the whole limit is taken when nothing else is buffered.
             if buffered + size <= limit || buffered == 0 {
@@ -370,6 +391,27 @@ impl<'a> Outgoing<'a> {
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
         }
+    }
+}
+
+thread_local! {
+    /// The headers of the message before, for those of the next: publishing with headers then allocates nothing.
+    static SPARE: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+}
+
+/// Room for headers up to this many bytes is worth keeping.
+const SPARE_ROOM: usize = 4096;
+
+fn spare_headers() -> HeaderMap {
+    // Room for a few headers at once, so that the usual message allocates once.
+    SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| HeaderMap::with_capacity(128))
+}
+
+fn spare(mut headers: HeaderMap) {
+    if headers.capacity() <= SPARE_ROOM {
+        headers.clear();
+        // A thread that ends keeps nothing.
+        let _ = SPARE.try_with(|spare| spare.set(Some(headers)));
     }
 }
 
@@ -482,7 +524,7 @@ impl<'a> Publish<'a> {
 
     /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
     /// (ADR-4); a fault is reported when the message is sent.
-    #[inline]
+    #[inline(always)]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.message.header(name, value);
         self

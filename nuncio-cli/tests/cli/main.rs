@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod auth;
+mod bench;
 mod context;
 mod ending;
 mod events;

@@ -11,12 +11,12 @@ fn poll(table: &mut Table, token: Token) -> Poll<Result<u32, &'static str>> {
 #[test]
 fn the_first_of_many_replies_wins_and_the_rest_goes_to_no_one() {
     let mut table = Table::default();
-    let a = table.open(1, false, None);
+    let a = table.open(1, false, None, None);
     table.deliver(a, 1);
     table.deliver(a, 2);
     assert_eq!(poll(&mut table, a), Poll::Ready(Ok(1)));
     table.close(a);
-    let b = table.open(1, false, None);
+    let b = table.open(1, false, None, None);
     table.deliver(a, 3);
     assert_eq!(poll(&mut table, b), Poll::Pending);
 }
@@ -24,7 +24,7 @@ fn the_first_of_many_replies_wins_and_the_rest_goes_to_no_one() {
 #[test]
 fn many_hands_out_all_replies_in_order_before_the_failure() {
     let mut table = Table::default();
-    let a = table.open(1, true, None);
+    let a = table.open(1, true, None, None);
     for i in 0..3 {
         table.deliver(a, i);
     }
@@ -39,9 +39,9 @@ fn many_hands_out_all_replies_in_order_before_the_failure() {
 #[test]
 fn a_refused_subject_fails_the_oldest_request_for_it() {
     let mut table = Table::default();
-    let other = table.open(7, false, None);
-    let old = table.open(8, false, None);
-    let new = table.open(8, false, None);
+    let other = table.open(7, false, None, None);
+    let old = table.open(8, false, None, None);
+    let new = table.open(8, false, None, None);
     assert!(table.fail_subject(8, "denied").is_some());
     assert_eq!(poll(&mut table, old), Poll::Ready(Err("denied")));
     assert_eq!(poll(&mut table, new), Poll::Pending);
@@ -54,9 +54,9 @@ fn expiry_fails_what_is_due_and_tells_the_next_deadline() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);
     let mut table = Table::default();
-    let a = table.open(1, false, Some(at(10)));
-    let b = table.open(1, false, Some(at(20)));
-    let answered = table.open(1, false, Some(at(5)));
+    let a = table.open(1, false, Some(at(10, None)));
+    let b = table.open(1, false, Some(at(20, None)));
+    let answered = table.open(1, false, Some(at(5, None)));
     table.deliver(answered, 1);
     assert_eq!(table.expire(at(10), &"late", &mut Vec::new()), Some(at(20)));
     assert_eq!(poll(&mut table, a), Poll::Ready(Err("late")));
@@ -71,7 +71,7 @@ fn a_reply_puts_the_deadline_of_the_whole_request_in_force_again() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);
     let mut table = Table::default();
-    let a = table.open(1, true, Some(at(100)));
+    let a = table.open(1, true, Some(at(100, None)));
     table.expect_reply_by(a, at(10));
     assert_eq!(table.expire(at(5), &"late", &mut Vec::new()), Some(at(10)));
     table.deliver(a, 1);
@@ -85,10 +85,10 @@ fn a_request_that_is_reopened_waits_under_the_same_token() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);
     let mut table = Table::default();
-    let a = table.open(1, false, Some(at(10)));
+    let a = table.open(1, false, Some(at(10, None)));
     table.fail(a, "lost");
     assert_eq!(poll(&mut table, a), Poll::Ready(Err("lost")));
-    table.reopen(a, at(20));
+    table.reopen(a, at(20), None);
     assert_eq!(poll(&mut table, a), Poll::Pending);
     assert_eq!(table.expire(at(15), &"late", &mut Vec::new()), Some(at(20)));
     table.deliver(a, 1);
@@ -98,7 +98,7 @@ fn a_request_that_is_reopened_waits_under_the_same_token() {
 #[test]
 fn a_reply_that_came_in_time_survives_failure_of_all() {
     let mut table = Table::default();
-    let a = table.open(1, false, None);
+    let a = table.open(1, false, None, None);
     table.deliver(a, 5);
     table.fail_all(&"disconnected", &mut Vec::new());
     assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
@@ -116,7 +116,7 @@ fn what_ends_in_a_group_is_collected_there_under_its_tag() {
     let mut table = Table::default();
     let group = table.open_group(Waker::noop().clone());
     let [a, b, _c] = [1, 2, 3].map(|tag| table.open_in(group, tag, 7, now + Duration::from_secs(tag)));
-    let alone = table.open(7, false, None);
+    let alone = table.open(7, false, None, None);
     assert!(table.deliver(b, 20).is_some(), "the first end wakes");
     assert!(table.fail(a, "gone").is_none(), "one wake is enough until what ended is taken");
     assert!(table.deliver(b, 21).is_none());
@@ -142,7 +142,7 @@ fn a_failed_member_of_a_group_may_wait_again() {
     let group = table.open_group(Waker::noop().clone());
     let a = table.open_in(group, 1, 7, now);
     table.fail_all(&"lost", &mut Vec::new());
-    table.reopen(a, now);
+    table.reopen(a, now, None);
     table.deliver(a, 5);
     assert_eq!(ended(&mut table, group), [(1, Err("lost")), (1, Ok(5))]);
     table.fail_all(&"lost", &mut Vec::new());

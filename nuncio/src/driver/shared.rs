@@ -222,6 +222,10 @@ impl Shared {
     /// There is a new deadline in `waits`.
     pub(crate) fn note_deadline(&self, deadline: Instant) {
         let nanos = self.since_base(deadline);
+        // Mostly something else is due before; that is told without writing.
+        if self.earliest.load(Ordering::Acquire) <= nanos {
+            return;
+        }
         if self.earliest.fetch_min(nanos, Ordering::AcqRel) > nanos {
             self.wake_driver();
         }

@@ -117,35 +117,33 @@ impl<'a> Publish<'a> {
         self
     }
 
-    fn begin(&mut self) -> Result<Slot, PublishError> {
+    fn begin(&mut self, cx: &Context<'_>) -> Result<Slot, PublishError> {
         self.draft.check()?;
         let patience = self.patience;
         let attempts = self.attempts.insert(Attempts::new(&patience, instant_after(patience.timeout)));
-        match Slot::open(self.shared, &self.draft.message, false, false, patience.timeout) {
-            Ok(slot) => {
-                self.draft.message.request = slot.number();
-                Ok(slot)
-            }
-            Err(error) => Err(attempts.unsent(error, &self.draft.sent(), &patience)),
-        }
+        self.draft.message.again = true;
+        Slot::open(self.shared, &mut self.draft.message, false, false, patience.timeout, cx)
+            .map_err(|error| attempts.unsent(error, &self.draft.sent(), &patience))
     }
 
     /// Hands the message to the connection. While that waits for room, an earlier attempt may be answered.
     fn poll_send(
         &mut self,
-        slot: &Slot,
+        slot: &mut Slot,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, PublishError>> {
         let Some(attempts) = &mut self.attempts else { return Poll::Pending };
         loop {
-            if let Poll::Ready(sent) = self.draft.message.poll_send(self.shared, Some(slot.reply()), cx) {
+            if let Poll::Ready(sent) =
+                self.draft.message.poll_send(self.shared, Some(slot.reply().as_slice()), cx)
+            {
                 let Err(error) = sent else { break };
                 let error = attempts.unsent(not_sent(error), &self.draft.sent(), &self.patience);
                 return Poll::Ready(Err(error));
             }
             match ready!(slot.poll_reply(cx)) {
                 Ok(reply) => return Poll::Ready(Ok(Some(reply))),
-                Err(Failure::Disconnected) => slot.reopen(attempts.deadline),
+                Err(Failure::Disconnected) => slot.reopen(&mut self.draft.message, attempts.deadline, cx),
                 Err(failure) => {
                     let sent = self.draft.sent();
                     let error = slot.error(failure, sent.subject);
@@ -160,42 +158,42 @@ impl<'a> Publish<'a> {
     }
 
     /// What follows from the end of an attempt.
-    fn judge(&mut self, slot: Slot, answer: Result<Message, Failure>) -> Step {
+    fn judge(&mut self, slot: Slot, answer: Result<Message, Failure>, cx: &Context<'_>) -> Step {
         let Some(attempts) = &mut self.attempts else { return Step::Wait(State::Over) };
         let answer = answer.map(|reply| PubAck::parse(reply.payload()));
         match attempts.judge(answer, &self.draft.sent(), &self.patience, now()) {
             Verdict::Done(end) => Step::End(end),
-            Verdict::Again(Duration::ZERO) => Step::Go(self.send_again(slot)),
+            Verdict::Again(Duration::ZERO) => Step::Go(self.send_again(slot, cx)),
             Verdict::Again(wait) => Step::Go(State::Resting(slot, Deadline::after(self.shared, wait))),
         }
     }
 
-    fn send_again(&mut self, slot: Slot) -> State {
+    fn send_again(&mut self, mut slot: Slot, cx: &Context<'_>) -> State {
         if let Some(attempts) = &self.attempts {
-            slot.reopen(attempts.deadline);
+            slot.reopen(&mut self.draft.message, attempts.deadline, cx);
         }
         State::Sending(slot)
     }
 
     fn step(&mut self, state: State, cx: &mut Context<'_>) -> Step {
         match state {
-            State::New => match self.begin() {
+            State::New => match self.begin(cx) {
                 Ok(slot) => Step::Go(State::Sending(slot)),
                 Err(error) => Step::End(Err(error)),
             },
-            State::Sending(slot) => match self.poll_send(&slot, cx) {
+            State::Sending(mut slot) => match self.poll_send(&mut slot, cx) {
                 Poll::Pending => Step::Wait(State::Sending(slot)),
                 Poll::Ready(Err(error)) => Step::End(Err(error)),
-                Poll::Ready(Ok(Some(reply))) => self.judge(slot, Ok(reply)),
+                Poll::Ready(Ok(Some(reply))) => self.judge(slot, Ok(reply), cx),
                 Poll::Ready(Ok(None)) => Step::Go(State::Sent(slot)),
             },
-            State::Sent(slot) => match slot.poll_reply(cx) {
+            State::Sent(mut slot) => match slot.poll_reply(cx) {
                 Poll::Pending => Step::Wait(State::Sent(slot)),
-                Poll::Ready(answer) => self.judge(slot, answer),
+                Poll::Ready(answer) => self.judge(slot, answer, cx),
             },
             State::Resting(slot, deadline) => match deadline.poll(cx) {
                 Poll::Pending => Step::Wait(State::Resting(slot, deadline)),
-                Poll::Ready(()) => Step::Go(self.send_again(slot)),
+                Poll::Ready(()) => Step::Go(self.send_again(slot, cx)),
             },
             State::Over => Step::Wait(State::Over),
         }
@@ -213,9 +211,15 @@ impl Future for Publish<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let fresh = matches!(this.state, State::New);
         loop {
             let state = std::mem::replace(&mut this.state, State::Over);
             match this.step(state, cx) {
+                Step::Go(sent @ State::Sent(_)) if fresh => {
+                    // The slot has the waker since it was opened.
+                    this.state = sent;
+                    return Poll::Pending;
+                }
                 Step::Go(next) => this.state = next,
                 Step::Wait(same) => {
                     this.state = same;

@@ -44,7 +44,10 @@ async fn a_schedule_may_repeat_with_all_its_options() {
     js.publish("S.plan", "").schedule(&schedule).await.unwrap();
     let message = last(&nc, "S", "S.target").await;
     assert_eq!(text_of(message["data"].as_str().unwrap()), "news", "what the source has");
-    assert!(text_of(message["hdrs"].as_str().unwrap()).contains("Nats-TTL: 1m0s\r\nNats-Rollup: sub"), "{message}");
+    assert!(
+        text_of(message["hdrs"].as_str().unwrap()).contains("Nats-TTL: 1m0s\r\nNats-Rollup: sub"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

@@ -29,10 +29,10 @@ impl Kept {
         }
         let block = bytes.len();
         let mut shared = None;
-        match &draft.message.payload.0 {
-            Ok(Payload::Shared(data)) if whole && data.len() >= CHAIN_FROM => shared = Some(data.clone()),
-            Ok(data) if whole => bytes.extend_from_slice(data.as_slice()),
-            _ => {}
+        match &draft.message.payload {
+            _ if !whole => {}
+            Payload::Shared(data) if data.len() >= CHAIN_FROM => shared = Some(data.clone()),
+            data => bytes.extend_from_slice(data.as_slice()),
         }
         Self { bytes, subject, block, shared }
     }

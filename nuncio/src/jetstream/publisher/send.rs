@@ -12,7 +12,7 @@ use nuncio_proto::js::expect;
 use super::handle::AckHandle;
 use super::kept::Kept;
 use super::state::{Effects, Placed};
-use super::window::{ReplySubject, Window};
+use super::window::Window;
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::{RequestError, shown};
 use crate::jetstream::PublishError;
@@ -175,7 +175,7 @@ impl<'a> Sending<'a> {
         if *held_up && let Poll::Ready(Err(error)) = lock(&self.window.state).poll_ticket(placed.ticket, cx) {
             return Poll::Ready(Err(error));
         }
-        let reply: ReplySubject = self.window.reply(token);
+        let reply = self.window.reply(token);
         let sent = self.draft.message.poll_send(self.window.shared(), Some(reply.as_slice()), cx);
         match sent {
             Poll::Pending if !mem::replace(held_up, true) => {

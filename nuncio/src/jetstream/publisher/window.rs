@@ -14,7 +14,7 @@ use crate::driver::wait::{Deadline, instant_after};
 use crate::error::PublishError;
 use crate::jetstream::attempts::Patience;
 use crate::publish::Outgoing;
-use crate::request::{hash, not_sent};
+use crate::request::{Reply, hash, not_sent};
 use crate::sync::lock;
 use crate::{Client, Message};
 
@@ -42,36 +42,6 @@ impl Wake for Poke {
     fn wake_by_ref(self: &Arc<Self>) {
         if let Some(window) = self.0.upgrade() {
             window.collect();
-        }
-    }
-}
-
-/// The subject that the reply to one request comes on, where possible without an allocation.
-pub(super) enum ReplySubject {
-    Short([u8; 96], usize),
-    Long(Vec<u8>),
-}
-
-impl ReplySubject {
-    pub(super) fn new(prefix: &[u8], token: Token) -> Self {
-        let mut text = [0; Token::MAX_LEN];
-        let text = token.text(&mut text);
-        let len = prefix.len() + text.len();
-        let mut short = [0; 96];
-        match short.split_at_mut_checked(prefix.len()) {
-            Some((head, tail)) if tail.len() >= text.len() => {
-                head.copy_from_slice(prefix);
-                tail.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
-                Self::Short(short, len)
-            }
-            _ => Self::Long([prefix, text].concat()),
-        }
-    }
-
-    pub(super) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Short(bytes, len) => bytes.get(..*len).unwrap_or_default(),
-            Self::Long(bytes) => bytes,
         }
     }
 }
@@ -112,8 +82,8 @@ impl Window {
         token
     }
 
-    pub(super) fn reply(&self, token: Token) -> ReplySubject {
-        ReplySubject::new(&self.shared().mux_prefix, token)
+    pub(super) fn reply(&self, token: Token) -> Reply<'static> {
+        Reply::of(self.shared(), token)
     }
 
     pub(super) fn close(&self, token: Token) {
@@ -152,7 +122,7 @@ impl Window {
         if !close.is_empty() || !reopen.is_empty() {
             let requests = &mut self.shared().waits().requests;
             close.into_iter().for_each(|token| requests.close(token));
-            reopen.iter().for_each(|(token, deadline)| requests.reopen(*token, *deadline));
+            reopen.iter().for_each(|(token, deadline)| requests.reopen(*token, *deadline, None));
         }
         reopen.iter().for_each(|(_, deadline)| self.shared().note_deadline(*deadline));
         again.into_iter().for_each(|(number, token)| self.send_again(number, token));
@@ -168,7 +138,7 @@ impl Window {
         let by = if shares { instant_after(self.patience.share()).min(deadline) } else { deadline };
         let token = match token {
             Some(token) => {
-                self.shared().waits().requests.reopen(token, by);
+                self.shared().waits().requests.reopen(token, by, None);
                 self.shared().note_deadline(by);
                 message.muxed = true;
                 token
