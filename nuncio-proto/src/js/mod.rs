@@ -7,6 +7,7 @@ pub mod batch;
 pub mod codes;
 pub mod error;
 pub mod expect;
+pub mod fast;
 pub mod headers;
 pub mod name;
 pub mod puback;

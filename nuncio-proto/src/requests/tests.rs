@@ -54,9 +54,9 @@ fn expiry_fails_what_is_due_and_tells_the_next_deadline() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);
     let mut table = Table::default();
-    let a = table.open(1, false, Some(at(10, None)));
-    let b = table.open(1, false, Some(at(20, None)));
-    let answered = table.open(1, false, Some(at(5, None)));
+    let a = table.open(1, false, Some(at(10)), None);
+    let b = table.open(1, false, Some(at(20)), None);
+    let answered = table.open(1, false, Some(at(5)), None);
     table.deliver(answered, 1);
     assert_eq!(table.expire(at(10), &"late", &mut Vec::new()), Some(at(20)));
     assert_eq!(poll(&mut table, a), Poll::Ready(Err("late")));
@@ -71,7 +71,7 @@ fn a_reply_puts_the_deadline_of_the_whole_request_in_force_again() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);
     let mut table = Table::default();
-    let a = table.open(1, true, Some(at(100, None)));
+    let a = table.open(1, true, Some(at(100)), None);
     table.expect_reply_by(a, at(10));
     assert_eq!(table.expire(at(5), &"late", &mut Vec::new()), Some(at(10)));
     table.deliver(a, 1);
@@ -85,7 +85,7 @@ fn a_request_that_is_reopened_waits_under_the_same_token() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);
     let mut table = Table::default();
-    let a = table.open(1, false, Some(at(10, None)));
+    let a = table.open(1, false, Some(at(10)), None);
     table.fail(a, "lost");
     assert_eq!(poll(&mut table, a), Poll::Ready(Err("lost")));
     table.reopen(a, at(20), None);
