@@ -133,6 +133,11 @@ impl Fast {
         self.over
     }
 
+    /// Whether the last message was sent.
+    pub fn is_ending(&self) -> bool {
+        self.ending
+    }
+
     /// Whether another message may be sent now. Before the first answer that is the first one alone.
     pub fn may_send(&self) -> bool {
         !self.over
@@ -176,7 +181,7 @@ impl Fast {
 
     /// The message whose reply subject was made last is sent.
     pub fn count(&mut self, op: Op, now: Instant) {
-        self.sent += 1;
+        self.sent += u64::from(op != Op::End);
         self.ending |= op != Op::Add;
         self.spoke = now;
     }

@@ -7,8 +7,8 @@ use nuncio_proto::js::expect::OptionError;
 use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
-use crate::RequestError;
 use crate::error::CloseReason;
+use crate::{RequestError, SubscribeError};
 
 /// A call of the JetStream API failed.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -80,6 +80,9 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// The answers could not be subscribed to.
+    #[error("{0}")]
+    Subscribe(#[from] SubscribeError),
     /// There was no answer for another reason.
     #[error("{0}")]
     Request(#[from] RequestError),
@@ -227,6 +230,9 @@ pub enum Uncertain {
     /// Something else than a stream answered.
     #[error("the answer is no acknowledgement of a stream: {0}")]
     Answer(DecodeError),
+    /// The server ended a fast ingest, or does not know it any more.
+    #[error("the server has ended the fast ingest: {0}")]
+    Ended(ApiError),
     /// The message was sent twice, since the first outcome was not known, and the second time was refused for what the first
     /// may have brought about.
     #[error("it was sent again after a first attempt without an answer, and then refused: {0}")]

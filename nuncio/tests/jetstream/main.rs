@@ -14,6 +14,7 @@ mod support;
 mod api;
 mod batch;
 mod counter;
+mod fast;
 mod outage;
 mod publish;
 mod publisher;
