@@ -159,3 +159,21 @@ async fn what_is_sent_while_there_is_no_connection_is_stored_after_it() {
     assert!(first.await.is_ok() || count(&nc, "S").await >= 1);
     second.unwrap();
 }
+
+#[tokio::test]
+async fn a_closed_connection_ends_every_message() {
+    let (_server, nc, js) = start().await;
+    let _played = nc.subscribe("played").confirmed().await.unwrap();
+    let publisher =
+        js.publisher().retries(1000).retry_wait(Duration::from_secs(3600)).timeout(SOON * 1000).build();
+    let (silent, resting) =
+        (publisher.send("played", "").await.unwrap(), publisher.send("nobody", "").await.unwrap());
+    nuncio_testkit::eventually("one is answered", SOON, || nc.statistics().requests == 2).await.unwrap();
+    nc.flush().await.unwrap();
+    nc.close().await;
+    assert!(silent.await.unwrap_err().is_stored_unknown());
+    let error = resting.await.unwrap_err();
+    assert!(matches!(error, PublishError::NotSent(_) | PublishError::Unknown { .. }), "{error:?}");
+    publisher.flush().await.unwrap();
+    assert!(matches!(publisher.send("played", "").await, Err(PublishError::NotSent(_))));
+}

@@ -100,6 +100,22 @@ async fn the_window_bounds_the_bytes_in_flight() {
 }
 
 #[tokio::test]
+async fn others_overtake_a_silent_message_up_to_eight_windows() {
+    let (_server, nc, js) = start().await;
+    stream(&nc, "S", "").await;
+    let mut played = Played::new(&nc).await;
+    let publisher = js.publisher().window(2).timeout(SOON).build();
+    drop(send(&publisher, "played").await);
+    for _ in 0..15 {
+        send(&publisher, "S.a").await.await.unwrap();
+    }
+    assert_eq!(publisher.in_flight(), 1);
+    assert!(matches!(publisher.send("S.a", "").try_send(), Err(PublishError::WindowFull { .. })));
+    let (sixteenth, _) = tokio::join!(publisher.send("S.a", ""), played.ack());
+    assert_eq!(sixteenth.unwrap().await.unwrap().sequence, 16);
+}
+
+#[tokio::test]
 async fn who_waits_for_room_is_served_in_the_order_of_coming() {
     let (_server, nc, js) = start().await;
     let mut played = Played::new(&nc).await;
@@ -348,23 +364,6 @@ async fn a_dropped_publisher_leaves_no_slot() {
     assert_eq!(nc.statistics().requests, 10);
     drop(publisher);
     assert_eq!(nc.statistics().requests, 0);
-}
-
-#[tokio::test]
-async fn a_closed_connection_ends_every_message() {
-    let (_server, nc, js) = start().await;
-    let _played = Played::new(&nc).await;
-    let publisher =
-        js.publisher().retries(1000).retry_wait(Duration::from_secs(3600)).timeout(SOON * 1000).build();
-    let (silent, resting) = (send(&publisher, "played").await, send(&publisher, "nobody").await);
-    nuncio_testkit::eventually("one is answered", SOON, || nc.statistics().requests == 2).await.unwrap();
-    nc.flush().await.unwrap();
-    nc.close().await;
-    assert!(silent.await.unwrap_err().is_stored_unknown());
-    let error = resting.await.unwrap_err();
-    assert!(matches!(error, PublishError::NotSent(_) | PublishError::Unknown { .. }), "{error:?}");
-    publisher.flush().await.unwrap();
-    assert!(matches!(publisher.send("played", "").await, Err(PublishError::NotSent(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,13 +16,15 @@ mod kept;
 mod results;
 mod send;
 mod state;
+mod turns;
 mod window;
 
 pub use failures::Unconfirmed;
 pub use handle::AckHandle;
+use results::Ordered;
 pub use results::Results;
 pub use send::Sending;
-use state::{Ordered, State};
+use state::State;
 use window::Window;
 
 impl JetStream {

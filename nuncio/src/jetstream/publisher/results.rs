@@ -1,15 +1,23 @@
 //! What became of a publisher's messages, in their order.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
 use super::state::Outcome;
 use super::window::Window;
 use crate::sync::lock;
+
+/// The results in order, for the one who reads them.
+#[derive(Debug, Default)]
+pub(super) struct Ordered {
+    pub(super) ready: VecDeque<(u64, Outcome)>,
+    pub(super) waker: Option<Waker>,
+}
 
 /// The results of a [`Publisher`](crate::jetstream::Publisher) in the order of its messages: each with its number, once.
 /// A [`Stream`] that ends when the publisher is dropped and the last result was read.

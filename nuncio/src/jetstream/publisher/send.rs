@@ -11,8 +11,8 @@ use nuncio_proto::js::expect;
 
 use super::handle::AckHandle;
 use super::kept::Kept;
-use super::state::{Effects, Placed};
-use super::window::Window;
+use super::state::Placed;
+use super::window::{Effects, Window};
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::{RequestError, shown};
 use crate::jetstream::PublishError;

@@ -12,6 +12,9 @@ use nuncio_proto::slots::Slots;
 
 use super::failures::Failures;
 use super::kept::Kept;
+use super::results::Ordered;
+use super::turns::Turns;
+use super::window::Effects;
 use crate::Message;
 use crate::driver::shared::{Failure, Shared};
 use crate::jetstream::PublishError;
@@ -37,8 +40,7 @@ pub(super) struct State {
     bytes: usize,
     tickets: Slots<Ticket>,
     spare: Vec<Vec<u8>>,
-    turns: VecDeque<Turn>,
-    next_turn: u64,
+    turns: Turns,
     flushes: Vec<(u64, Waker)>,
     resting: usize,
     pub(super) failures: Failures,
@@ -70,34 +72,11 @@ struct Ticket {
     waker: Option<Waker>,
 }
 
-/// A place in the queue for room.
-#[derive(Debug)]
-struct Turn {
-    id: u64,
-    waker: Option<Waker>,
-}
-
-/// The results in order, for the one who reads them.
-#[derive(Debug, Default)]
-pub(super) struct Ordered {
-    pub(super) ready: VecDeque<(u64, Outcome)>,
-    pub(super) waker: Option<Waker>,
-}
-
 /// A message that has its place in the window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed {
     pub(super) number: u64,
     pub(super) ticket: Token,
-}
-
-/// What is to be done when the lock is released.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    pub(super) wakers: Vec<Waker>,
-    pub(super) close: Vec<Token>,
-    pub(super) reopen: Vec<(Token, Instant)>,
-    pub(super) again: Vec<(u64, Option<Token>)>,
 }
 
 impl State {
@@ -111,8 +90,7 @@ impl State {
             bytes: 0,
             tickets: Slots::new(),
             spare: Vec::new(),
-            turns: VecDeque::new(),
-            next_turn: 0,
+            turns: Turns::default(),
             flushes: Vec::new(),
             resting: 0,
             failures: Failures::default(),
@@ -148,31 +126,22 @@ impl State {
 
     /// Whether a message may come in: there is room, and nobody has waited longer.
     pub(super) fn admits(&self, size: usize, turn: Option<u64>) -> bool {
-        self.fits(size) && self.turns.front().is_none_or(|first| Some(first.id) == turn)
+        self.fits(size) && self.turns.admit(turn)
     }
 
     /// Queues up for room, or keeps the place in the queue.
     pub(super) fn wait(&mut self, turn: Option<u64>, waker: &Waker) -> u64 {
-        if let Some(turn) = self.turns.iter_mut().find(|other| Some(other.id) == turn) {
-            turn.waker = Some(waker.clone());
-            return turn.id;
-        }
-        self.next_turn += 1;
-        self.turns.push_back(Turn { id: self.next_turn, waker: Some(waker.clone()) });
-        self.next_turn
+        self.turns.wait(turn, waker)
     }
 
     /// Leaves the queue; the waker is that of whoever is first now, if there is room.
     pub(super) fn leave(&mut self, turn: u64) -> Option<Waker> {
-        self.turns.retain(|other| other.id != turn);
+        self.turns.leave(turn);
         self.call_first()
     }
 
     fn call_first(&mut self) -> Option<Waker> {
-        if !self.is_roomy() {
-            return None;
-        }
-        self.turns.front_mut()?.waker.take()
+        if self.is_roomy() { self.turns.call_first() } else { None }
     }
 
     pub(super) fn spare(&mut self) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use nuncio_proto::inbox::Token;
 use nuncio_proto::requests::Ended;
 
-use super::state::{Effects, State};
+use super::state::State;
 use crate::driver::shared::{Failure, Shared, now};
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::PublishError;
@@ -29,6 +29,15 @@ pub(super) struct Window {
     alarm: Mutex<Option<Deadline>>,
     /// Kept for its memory.
     ended: Mutex<Vec<Ended<Message, Failure>>>,
+}
+
+/// What is to be done when the lock is released.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) wakers: Vec<Waker>,
+    pub(super) close: Vec<Token>,
+    pub(super) reopen: Vec<(Token, Instant)>,
+    pub(super) again: Vec<(u64, Option<Token>)>,
 }
 
 /// Calls the window, and does not keep it alive.
