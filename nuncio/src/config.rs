@@ -10,7 +10,7 @@ use crate::queue::{Limits, OnFull};
 use crate::tls::Tls;
 use crate::transport::Connector;
 #[cfg(feature = "websocket")]
-use crate::transport::websocket::MakeHeaders;
+use crate::transport::websocket::Options as WebSocketOptions;
 
 /// What happens to a publish while the buffer of outgoing messages is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) type ChooseServer = Arc<dyn Fn(&[PoolServer]) -> Option<ServerId> + S
 pub(crate) struct Config {
     pub(crate) name: Option<String>,
     pub(crate) auth: Vec<Auth>,
+    pub(crate) share_credentials: bool,
+    pub(crate) allow_plaintext_auth: bool,
     pub(crate) echo: bool,
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,
@@ -68,7 +70,7 @@ pub(crate) struct Config {
     pub(crate) tls: Option<Tls>,
     pub(crate) connector: Option<Arc<dyn Connector>>,
     #[cfg(feature = "websocket")]
-    pub(crate) websocket_headers: Option<Arc<MakeHeaders>>,
+    pub(crate) websocket: WebSocketOptions,
     pub(crate) seed: Option<u64>,
 }
 
@@ -77,6 +79,8 @@ impl Default for Config {
         Self {
             name: None,
             auth: Vec::new(),
+            share_credentials: false,
+            allow_plaintext_auth: false,
             echo: true,
             verbose: false,
             pedantic: false,
@@ -106,7 +110,7 @@ impl Default for Config {
             tls: None,
             connector: None,
             #[cfg(feature = "websocket")]
-            websocket_headers: None,
+            websocket: WebSocketOptions::default(),
             seed: None,
         }
     }

@@ -50,7 +50,8 @@ pub enum Event {
         /// Why.
         error: ConnectError,
     },
-    /// A new connection stands, and all subscriptions are in place again.
+    /// A new connection stands. All subscriptions go out again before anything else; the server has them when the next
+    /// [`flush`](crate::Client::flush) returns.
     Reconnected {
         /// Host and port of the server.
         server: String,
@@ -83,6 +84,11 @@ pub enum Event {
         /// Messages dropped since the subscription was made.
         dropped: u64,
     },
+    /// The connection sends a `PING` of its own to see whether the server still answers.
+    Ping {
+        /// `PING`s since the server was last heard of, this one included.
+        unanswered: u32,
+    },
     /// The server reported an error. Permission violations are also told to whom they concern.
     ServerError(ServerError),
     /// A callback panicked; its subscription has ended.
@@ -105,6 +111,24 @@ pub enum Event {
 ///
 /// Each listener has its own queue of 1024 events; one that falls further behind misses the oldest ones and is told
 /// how many by [`Event::Missed`]. Dropping it ends the listening, nothing else.
+///
+/// ```no_run
+/// # fn f(nc: nuncio::Client) {
+/// use nuncio::Event;
+///
+/// let mut events = nc.events();
+/// tokio::spawn(async move {
+///     while let Some(event) = events.next().await {
+///         match event {
+///             Event::Disconnected { server, cause, .. } => eprintln!("lost {server}: {cause}"),
+///             Event::Reconnected { server } => eprintln!("back on {server}"),
+///             Event::Closed { reason } => eprintln!("over: {reason}"),
+///             _ => {}
+///         }
+///     }
+/// });
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events {
     inbox: Arc<Inbox>,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use nuncio_proto::encode;
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::inbox::Token;
 use nuncio_proto::registry::Interest;
@@ -362,6 +361,9 @@ impl Slot {
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
         match (failure, &self.own) {
             (Failure::InboxDenied, Some(own)) => RequestError::InboxDenied { inbox: shown(&own.reply) },
+            (Failure::InboxRefused(error), Some(own)) => {
+                RequestError::InboxRefused { inbox: shown(&own.reply), error }
+            }
             (failure, _) => failed(&self.shared, failure, subject, self.after),
         }
     }
@@ -375,6 +377,9 @@ pub(crate) fn failed(shared: &Shared, failure: Failure, subject: &[u8], after: D
         Failure::NoResponders => RequestError::NoResponders { subject },
         Failure::Denied => RequestError::Denied { subject },
         Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&shared.mux_subject()) },
+        Failure::InboxRefused(error) => {
+            RequestError::InboxRefused { inbox: shown(&shared.mux_subject()), error }
+        }
         Failure::Disconnected => RequestError::Disconnected { subject },
         Failure::Closed(reason) => ConnectionClosed { reason }.into(),
     }
@@ -433,11 +438,11 @@ pub(crate) fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<W
 fn subscribe_now(core: &mut Core, shared: &Shared) -> Option<Waker> {
     core.mux_live = true;
     let subject = shared.mux_subject();
-    let waker =
-        if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
+    let interest = Interest { subject: subject.into(), queue: None };
+    let waker = announce(core, MUX_SID, &interest, None);
     core.changes.push(Change::Subscribe {
         sid: MUX_SID,
-        interest: Interest { subject: subject.into(), queue: None },
+        interest,
         max: None,
         route: Route::Replies,
         first_message: None,

@@ -23,14 +23,18 @@ pub(crate) struct Syntax {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List all contexts; with --json one object each (name, selected, description).
+    /// List all contexts; with --json one object each (name, selected, description, usable).
+    ///
+    /// A star marks the selected one. What keeps nuncio from using one is told by `nuncio context show`.
     Ls,
-    /// Select a context.
+    /// Select a context, for every program that uses the selected one; with --json prints an object (selected).
     Select {
         /// Its name.
         name: String,
     },
-    /// Show a context, secrets left out; with --json as one object (name, selected, options).
+    /// Show a context, secrets left out; with --json as one object (name, selected, options, problem).
+    ///
+    /// The problem is what keeps nuncio from connecting by it, null if nothing does as far as the context itself goes.
     Show {
         /// Its name. Default: the selected one.
         name: Option<String>,
@@ -52,16 +56,18 @@ struct Line {
     name: String,
     selected: bool,
     description: Option<String>,
+    usable: bool,
 }
 
 impl Show for Line {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let mark = if self.selected { "*" } else { " " };
         let name = printable(&self.name);
-        match &self.description {
-            Some(text) => writeln!(out, "{mark} {name}  {}", printable(text)),
-            None => writeln!(out, "{mark} {name}"),
+        write!(out, "{mark} {name}")?;
+        if let Some(text) = &self.description {
+            write!(out, "  {}", printable(text))?;
         }
+        writeln!(out, "{}", if self.usable { "" } else { "  (cannot be used)" })
     }
 }
 
@@ -70,6 +76,7 @@ struct Whole {
     name: String,
     selected: bool,
     options: BTreeMap<String, String>,
+    problem: Option<String>,
 }
 
 impl Show for Whole {
@@ -79,6 +86,21 @@ impl Show for Whole {
         for (name, text) in &self.options {
             writeln!(out, "  {}: {}", printable(name), printable(text))?;
         }
+        if let Some(problem) = &self.problem {
+            writeln!(out, "cannot be used: {}", printable(problem))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Selected {
+    selected: String,
+}
+
+impl Show for Selected {
+    /// Nothing: that it was done goes without saying.
+    fn show(&self, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 }
@@ -93,19 +115,24 @@ impl Task {
             Action::Ls => {
                 let selected = contexts.selected()?;
                 for name in contexts.names()? {
-                    // One that cannot be read is listed all the same; `show` tells what is wrong with it.
-                    let description = contexts.load(&name).ok();
-                    let description = description.as_ref().and_then(Context::description).map(str::to_owned);
+                    // One that cannot be read is listed all the same.
+                    let context = contexts.load(&name).ok();
+                    let description = context.as_ref().and_then(Context::description).map(str::to_owned);
+                    let usable = context.is_some_and(|context| context.connect().is_ok());
                     let selected = selected.as_ref() == Some(&name);
-                    out.show(&Line { name, selected, description })?;
+                    out.show(&Line { name, selected, description, usable })?;
                 }
             }
-            Action::Select { name } => contexts.select(&name)?,
+            Action::Select { name } => {
+                contexts.select(&name)?;
+                out.show(&Selected { selected: name })?;
+            }
             Action::Show { name } => {
                 let context = contexts.load(&name.unwrap_or_default())?;
                 let selected = contexts.selected()?.as_deref() == Some(context.name());
                 let options = context.shown().map(|(name, text)| (name.to_owned(), text)).collect();
-                out.show(&Whole { name: context.name().to_owned(), selected, options })?;
+                let problem = context.connect().err().map(|error| error.to_string());
+                out.show(&Whole { name: context.name().to_owned(), selected, options, problem })?;
             }
         }
         Ok(out.flush()?)

@@ -78,6 +78,45 @@ impl ApiError {
         )
     }
 
+    /// What mends it, for the errors of which that can be said.
+    ///
+    /// ```
+    /// use nuncio_proto::js::codes::ErrorCode;
+    /// use nuncio_proto::js::error::ApiError;
+    ///
+    /// let error = ApiError::new(404, ErrorCode::STREAM_NOT_FOUND, "stream not found");
+    /// assert_eq!(error.hint(), Some("create it, or see that the name, the account and the domain are right"));
+    /// ```
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self.err_code {
+            ErrorCode::STREAM_NOT_FOUND
+            | ErrorCode::CONSUMER_NOT_FOUND
+            | ErrorCode::CONSUMER_DOES_NOT_EXIST => {
+                "create it, or see that the name, the account and the domain are right"
+            }
+            ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
+                "enable JetStream in the server's configuration, for the account too if it has several"
+            }
+            ErrorCode::STREAM_NAME_EXIST => "update the stream, or choose another name",
+            ErrorCode::CONSUMER_ALREADY_EXISTS => "update the consumer, or choose another name",
+            ErrorCode::STREAM_SUBJECT_OVERLAP => "let no two streams take the same subject",
+            ErrorCode::INVALID_JSON => "the server may be too old for a field that is set",
+            ErrorCode::CLUSTER_REQUIRED | ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED => {
+                "this server is not in a cluster"
+            }
+            ErrorCode::REQUIRED_API_LEVEL => "upgrade the servers",
+            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::MAXIMUM_STREAMS_LIMIT
+            | ErrorCode::MAXIMUM_CONSUMERS_LIMIT
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => {
+                "delete what is not needed, or raise the account's limits"
+            }
+            ErrorCode::STREAM_MAX_BYTES_REQUIRED => "set max_bytes",
+            _ => return None,
+        })
+    }
+
     /// Whether the same call may succeed a moment later: there is no leader just now, the server has too much to do, or
     /// the same message is being stored.
     ///

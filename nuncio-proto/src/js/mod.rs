@@ -3,12 +3,14 @@
 //! Nothing here does I/O. The times in bodies are [`time::Timestamp`]s, lossless to the nanosecond; the time that the
 //! machines go by is an argument.
 
+pub mod api;
 pub mod batch;
 pub mod codes;
 pub mod error;
 pub mod expect;
 pub mod fast;
 pub mod headers;
+pub mod level;
 pub mod name;
 pub mod puback;
 pub mod schedule;

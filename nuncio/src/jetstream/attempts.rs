@@ -105,6 +105,9 @@ impl Attempts {
             Err(Failure::Timeout) => self.doubted(Uncertain::Timeout { after: patience.timeout }, sent, now),
             Err(Failure::Disconnected) => self.doubted(Uncertain::Disconnected, sent, now),
             Err(Failure::InboxDenied) => Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied))),
+            Err(Failure::InboxRefused(error)) => {
+                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(error))))
+            }
             Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(reason)))),
         }
     }
@@ -186,6 +189,7 @@ pub(crate) fn concluded(
         Err(RequestError::Timeout { .. }) => Uncertain::Timeout { after },
         Err(RequestError::Disconnected { .. }) => Uncertain::Disconnected,
         Err(RequestError::InboxDenied { .. }) => Uncertain::InboxDenied,
+        Err(RequestError::InboxRefused { error, .. }) => Uncertain::InboxRefused(error),
         Err(RequestError::Closed(closed)) => Uncertain::Closed(closed.reason),
         Err(error) => return Err(PublishError::NotSent(error)),
     };

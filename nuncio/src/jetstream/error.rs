@@ -1,21 +1,23 @@
 //! What can go wrong with JetStream.
 
+use std::fmt;
 use std::time::Duration;
 
+use nuncio_proto::js::codes::ErrorCode;
 use nuncio_proto::js::error::{ApiError, DecodeError};
 use nuncio_proto::js::expect::OptionError;
 use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
 use crate::error::CloseReason;
-use crate::{RequestError, SubscribeError};
+use crate::{RequestError, ServerError, SubscribeError};
 
 /// A call of the JetStream API failed.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum Error {
     /// The server refused the call.
-    #[error("{operation} was refused: {error}")]
+    #[error("{operation} was refused: {error}{}", Hint(error))]
     Api {
         /// The subject of the call, such as `$JS.API.STREAM.CREATE.ORDERS`.
         operation: String,
@@ -66,6 +68,37 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Nobody answers direct gets of the stream.
+    #[error(
+        "nobody answers direct gets of stream \"{stream}\": set allow_direct in its configuration, and see that it is there"
+    )]
+    NoDirectGet {
+        /// The stream.
+        stream: String,
+    },
+    /// More subjects match than the server tells of at once.
+    #[error("more than 1024 subjects of stream \"{stream}\" match: ask for fewer of them at once")]
+    TooManySubjects {
+        /// The stream.
+        stream: String,
+    },
+    /// A snapshot broke off.
+    #[error("the snapshot of stream \"{stream}\" broke off: {problem}; take it again")]
+    Snapshot {
+        /// The stream.
+        stream: String,
+        /// Why.
+        problem: String,
+    },
+    /// What the answer comes on could not be subscribed to.
+    #[error("{0}")]
+    Subscribe(#[from] SubscribeError),
+    /// No stream takes messages of the subject.
+    #[error("no stream takes messages of \"{subject}\": create one with that subject")]
+    NoStreamFor {
+        /// The subject.
+        subject: String,
+    },
     /// A stream or consumer cannot have that name.
     #[error("{0}")]
     Name(#[from] NameError),
@@ -80,12 +113,18 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
-    /// The answers could not be subscribed to.
-    #[error("{0}")]
-    Subscribe(#[from] SubscribeError),
     /// There was no answer for another reason.
     #[error("{0}")]
     Request(#[from] RequestError),
+}
+
+/// What mends it, behind the error itself.
+struct Hint<'a>(&'a ApiError);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
 }
 
 impl Error {
@@ -100,6 +139,11 @@ impl Error {
     /// Whether there is no such stream.
     pub fn is_stream_not_found(&self) -> bool {
         self.api_error().is_some_and(ApiError::is_stream_not_found)
+    }
+
+    /// Whether a stream of the name is there already, with another configuration.
+    pub fn is_name_in_use(&self) -> bool {
+        self.api_error().is_some_and(|error| error.err_code == ErrorCode::STREAM_NAME_EXIST)
     }
 
     /// Whether there is no such consumer.
@@ -136,7 +180,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api { error, .. } => error.is_retryable(),
-            Self::NoJetStream { .. } | Self::Timeout { .. } => true,
+            Self::NoJetStream { .. } | Self::NoDirectGet { .. } | Self::Timeout { .. } => true,
             Self::Request(error) => error.is_timeout() || error.is_disconnected(),
             _ => false,
         }
@@ -227,6 +271,9 @@ pub enum Uncertain {
         "the server denies subscribing to the inbox for acknowledgements: allow it, or set another `inbox_prefix`"
     )]
     InboxDenied,
+    /// The server refuses to subscribe to the inbox that acknowledgements come to for another reason.
+    #[error("the server refuses to subscribe to the inbox for acknowledgements: {0}")]
+    InboxRefused(ServerError),
     /// Something else than a stream answered.
     #[error("the answer is no acknowledgement of a stream: {0}")]
     Answer(DecodeError),

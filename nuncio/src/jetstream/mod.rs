@@ -18,26 +18,74 @@ use nuncio_proto::js::name::Prefix;
 
 use crate::Client;
 
+mod account;
+mod advisory;
 mod api;
 mod attempts;
 mod batch;
 mod counter;
 mod draft;
-mod error;
 mod fast;
 mod publish;
 mod publisher;
 
 pub use batch::{Batch, BatchAdd, BatchCommit};
 pub use counter::{Counter, CounterAdd, Increment};
-pub use error::{Error, PublishError, Uncertain};
 pub use fast::{FastAck, FastEnd, FastIngest, FastIngestBuilder, FastSend};
 pub use nuncio_proto::js::batch::BatchError;
+mod call;
+mod consumer_admin;
+mod consumer_handle;
+mod direct;
+mod direct_batch;
+mod ensure;
+mod error;
+mod get;
+mod list;
+mod manage_consumer;
+mod manage_stream;
+mod purge;
+mod restore;
+mod snapshot;
+mod stream;
+
+pub use advisory::Advisories;
+pub use call::CallFuture;
+pub use consumer_handle::Consumer;
+pub use direct_batch::DirectBatch;
+pub use ensure::{EnsureOutcome, Ensured};
+pub use error::{Error, PublishError, Uncertain};
+pub use list::List;
+pub use manage_consumer::WriteConsumer;
+pub use manage_stream::WriteStream;
+pub use nuncio_proto::js::api::account::{AccountInfo, AccountLimits, ApiStats, Tier};
+pub use nuncio_proto::js::api::advisory::{Action, Advisory, AdvisoryEvent, Attempt, Span};
+pub use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerReset, PriorityGroupInfo, SequenceInfo};
+pub use nuncio_proto::js::api::consumer_config::{
+    AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy,
+};
+pub use nuncio_proto::js::api::diff::FieldChange;
+pub use nuncio_proto::js::api::direct::DirectGetRequest;
+pub use nuncio_proto::js::api::message::StoredMessage;
+pub use nuncio_proto::js::api::metadata::Metadata;
+pub use nuncio_proto::js::api::pause::PauseState;
+pub use nuncio_proto::js::api::snapshot::SnapshotInfo;
+pub use nuncio_proto::js::api::source::{
+    External, Placement, Republish, SourceConsumer, SourceInfo, StreamSource, SubjectTransform,
+};
+pub use nuncio_proto::js::api::stream::{
+    ClusterInfo, DesiredCluster, DesiredStatus, LostMessages, PeerInfo, StreamAlternate, StreamInfo,
+    StreamState,
+};
+pub use nuncio_proto::js::api::stream_config::{
+    Compression, ConsumerLimits, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType, StreamConfig,
+};
 pub use nuncio_proto::js::codes::ErrorCode;
 pub use nuncio_proto::js::error::{ApiError, DecodeError};
 pub use nuncio_proto::js::expect::{OptionError, Rollup};
 pub use nuncio_proto::js::fast::OnGap;
 pub use nuncio_proto::js::headers;
+pub use nuncio_proto::js::level::Feature;
 pub use nuncio_proto::js::name::{NameError, NameKind, NameProblem, PrefixError};
 pub use nuncio_proto::js::puback::PubAck;
 pub use nuncio_proto::js::schedule::{Schedule, ScheduleError, When};
@@ -45,6 +93,10 @@ pub use nuncio_proto::js::time::{Timestamp, TimestampError};
 pub use nuncio_proto::js::ttl::{Ttl, TtlError};
 pub use publish::Publish;
 pub use publisher::{AckHandle, Publisher, PublisherBuilder, Results, Sending, Unconfirmed};
+pub use purge::{DeleteMessage, Purge};
+pub use restore::Restore;
+pub use snapshot::{Snapshot, TakeSnapshot};
+pub use stream::{Info, Stream};
 
 /// How long a call waits for its answer unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nuncio::{FlushError, ServerError, SubscribeError};
+use nuncio::{FlushError, ServerError, SubscribeError, SubscriptionEnd};
 
 use crate::support::*;
 use crate::target::{Rules, Setup, Target};
@@ -19,6 +19,15 @@ rules! {
         assert_eq!(t.held(&a).await.len(), 1);
         b.publish(sub.subject(), "at once").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["at once"]);
+    }
+
+    async fn nothing_published_after_a_confirmed_subscription_is_missed(t: Target) {
+        let (a, b) = t.clients().await;
+        for n in 0..300 {
+            let mut sub = a.subscribe(unique()).confirmed().await.unwrap();
+            b.publish(sub.subject(), n.to_string()).await.unwrap();
+            assert_eq!(texts(&mut sub, 1).await, [n.to_string()]);
+        }
     }
 
     on limited() =>
@@ -51,13 +60,15 @@ rules! {
         let _first = nc.subscribe("a").confirmed().await.unwrap();
         let mut second = nc.subscribe("b").await.unwrap();
         // Unconfirmed and too many: its refusal comes before the first ping of the next one.
-        let third = nc.subscribe("c").await.unwrap();
+        let mut third = nc.subscribe("c").await.unwrap();
         let error = nc.subscribe("d").confirmed().await.unwrap_err();
         assert_eq!(
             error,
             SubscribeError::Refused { subject: "d".into(), error: ServerError::MaxSubscriptions }
         );
-        assert_eq!((second.ended(), third.ended()), (None, None));
+        assert_eq!(second.ended(), None);
+        let refused = SubscriptionEnd::Refused { subject: "c".into(), error: ServerError::MaxSubscriptions };
+        assert_eq!(rest(&mut third).await.1, refused);
         second.unsubscribe();
         nc.subscribe("e").confirmed().await.unwrap();
     }
@@ -96,6 +107,24 @@ rules! {
         assert_eq!(error, SubscribeError::Unconfirmed(FlushError::Disconnected));
         nc.close().await;
         assert!(matches!(nc.subscribe("a").confirmed().await, Err(SubscribeError::Closed(_))));
+    }
+
+    on limited() =>
+    async fn a_callback_may_wait_for_the_servers_word_too(t: Target) {
+        let (nc, admin) = (
+            t.connect().user_and_password("limited", "pw").await.unwrap(),
+            t.connect().user_and_password("admin", "pw").await.unwrap(),
+        );
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let confirming = nc.subscribe("ok.a").confirmed().callback(move |m| tell.send(text(&m)).unwrap());
+        let mut sub = confirming.await.unwrap();
+        admin.publish("ok.a", "at once").await.unwrap();
+        assert_eq!(told.recv().await.as_deref(), Some("at once"));
+        let denied = nc.subscribe("no").confirmed().callback(drop).await.unwrap_err();
+        assert_eq!(denied, SubscribeError::Denied { subject: "no".into() });
+        sub.unsubscribe();
+        assert_eq!(sub.ended().await, SubscriptionEnd::Unsubscribed);
+        t.until_held(&nc, 0).await;
     }
 
     async fn a_confirmed_subscription_keeps_its_options(t: Target) {

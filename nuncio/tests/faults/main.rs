@@ -2,9 +2,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::string_slice, unreachable_pub)]
 
+mod after;
 mod cancel;
 mod clock;
 mod cuts;
+mod defaults;
 mod down;
 mod drops;
 mod evil;
@@ -13,8 +15,11 @@ mod hostile;
 mod memory;
 mod outbox;
 mod partial;
+mod promises;
 mod proxy;
 mod restart;
+mod rolling;
 mod session;
 mod slow;
+mod waits;
 mod wire;

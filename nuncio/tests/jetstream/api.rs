@@ -98,7 +98,8 @@ async fn an_error_that_stays_is_reported_at_once() {
     let (level, ()) = tokio::join!(js.level(), answering);
     let error = level.unwrap_err();
     assert!(error.is_no_jetstream(), "{error:?}");
-    assert_eq!(error.to_string(), "fake.INFO was refused: off (10039)");
+    let hint = "enable JetStream in the server's configuration, for the account too if it has several";
+    assert_eq!(error.to_string(), format!("fake.INFO was refused: off (10039); {hint}"));
 }
 
 #[tokio::test]

@@ -13,9 +13,18 @@ mod support;
 
 mod api;
 mod batch;
+mod cluster;
+mod consumers;
 mod counter;
+mod direct;
+mod ensure;
 mod fast;
+mod get;
+mod levels;
 mod outage;
 mod publish;
 mod publisher;
 mod schedule;
+mod snapshots;
+mod streams;
+mod told;
