@@ -107,7 +107,8 @@ impl Server {
     fn start_nats() -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| e.to_string())?;
-        let server = runtime.block_on(NatsServer::builder().start()).map_err(|e| e.to_string())?;
+        let server =
+            runtime.block_on(NatsServer::builder().jetstream().start()).map_err(|e| e.to_string())?;
         if let Some(pid) = server.pid() {
             // On the core where the other servers are; without taskset anywhere.
             let _ = Command::new("taskset").args(["-acp", "1", &pid.to_string()]).output();

@@ -18,6 +18,8 @@ pub(crate) enum Verb {
     Callback,
     /// Send requests to a server that echoes, so many at once.
     Request { in_flight: usize },
+    /// Publish to a stream and have each message confirmed, so many in flight at once.
+    Store { in_flight: usize },
     /// Publish on one connection and receive on another.
     Through,
     /// Hold so many subscriptions.
@@ -126,7 +128,21 @@ pub(crate) fn all() -> Vec<Work> {
         over(Over::WebSocket, "publish 128 B, WebSocket", Verb::Publish, 1_000_000, Discard),
         over(Over::WebSocket, "subscribe 128 B, WebSocket", Verb::Subscribe, 1_000_000, Flood),
         row("publish and subscribe 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
+        row("stream publish 128 B, one at a time", Verb::Store { in_flight: 1 }, 128, 0, 20_000, Nats),
+        row("stream publish 128 B, 256 in flight", Verb::Store { in_flight: 256 }, 128, 0, 400_000, Nats),
+        row(
+            "stream publish 16 KiB, 256 in flight",
+            Verb::Store { in_flight: 256 },
+            16 * 1024,
+            0,
+            40_000,
+            Nats,
+        ),
         row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard),
         row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats),
     ]
 }
+
+/// The stream that messages are stored in, in memory, so that the disk is not measured.
+pub(crate) const STREAM: &str =
+    r#"{"name":"BENCH","subjects":["bench.>"],"storage":"memory","max_msgs":10000}"#;

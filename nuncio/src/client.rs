@@ -399,7 +399,8 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
-    /// println!("level {} of the API", nc.jetstream().level().await?);
+    /// let ack = nc.jetstream().publish("orders.eu", "42").await?;
+    /// println!("stored as {} of {}", ack.sequence, ack.stream);
     /// # Ok(())
     /// # }
     /// ```

@@ -447,6 +447,8 @@ pub enum Error {
     JetStream(#[from] crate::jetstream::Error),
     #[error(transparent)]
     JetStreamPublish(#[from] crate::jetstream::PublishError),
+    #[error(transparent)]
+    JetStreamUnconfirmed(#[from] crate::jetstream::Unconfirmed),
 }
 
 /// Bytes as text for errors and logs: lossy and cut to a sensible length.

@@ -52,13 +52,15 @@ subject_from! {
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
-    payload: outbox::Payload<'a>,
+    pub(crate) payload: outbox::Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
     /// The number of the request that it carries, if any.
     pub(crate) request: u64,
     /// Its reply comes to the inbox of all requests.
     pub(crate) muxed: bool,
+    /// It may be sent again, with the same headers.
+    pub(crate) again: bool,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -92,6 +94,7 @@ impl<'a> Outgoing<'a> {
             headers: None,
             request: 0,
             muxed: false,
+            again: false,
             checked: false,
             paced: false,
             rare,
@@ -105,6 +108,15 @@ impl<'a> Outgoing<'a> {
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
+    }
+
+    /// A message with a header block as it is on the wire.
+    pub(crate) fn with_block(subject: Subject<'a>, block: Option<Vec<u8>>, payload: Payload<'a>) -> Self {
+        let mut outgoing = Self::new(subject, payload);
+        if let Some(block) = block {
+            outgoing.rare.get_or_insert_default().block = Some(Cow::Owned(block));
+        }
+        outgoing
     }
 
     /// Passes on what another message has, its header block byte for byte.
@@ -147,6 +159,15 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// The headers, to be changed.
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers.get_or_insert_with(spare_headers)
+    }
+
+    pub(crate) fn header_map(&self) -> Option<&HeaderMap> {
+        self.headers.as_ref()
+    }
+
     #[cold]
     fn note_fault(&mut self, error: impl Into<PublishError>) {
         self.rare.get_or_insert_default().fault.get_or_insert(error.into());
@@ -154,7 +175,7 @@ impl<'a> Outgoing<'a> {
 
     /// Checks the arguments that do not depend on the connection, once.
     #[inline]
-    fn check(&mut self, strict: bool) -> Result<(), PublishError> {
+    pub(crate) fn check(&mut self, strict: bool) -> Result<(), PublishError> {
         if self.checked {
             return Ok(());
         }
@@ -204,7 +225,7 @@ impl<'a> Outgoing<'a> {
         *block = Cow::Owned(joined);
     }
 
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         // Empty headers are not sent.
         let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
         let block = self.block().map_or(0, <[u8]>::len);
@@ -253,7 +274,9 @@ impl<'a> Outgoing<'a> {
         if let Some(waker) = subscribed.or(waker) {
             waker.wake();
         }
-        if let Some(headers) = self.headers.take() {
+        if !self.again
+            && let Some(headers) = self.headers.take()
+        {
             spare(headers);
         }
         Admission::Sent
@@ -362,8 +385,8 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Sends the message now or not at all.
-    pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
-        match self.admit(shared, None, None) {
+    pub(crate) fn try_send(&mut self, shared: &Shared, reply: Option<&[u8]>) -> Result<(), PublishError> {
+        match self.admit(shared, reply, None) {
             Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
@@ -533,7 +556,7 @@ impl<'a> Publish<'a> {
     ///
     /// As awaiting it, and [`PublishError::Full`] where that would wait.
     pub fn try_send(mut self) -> Result<(), PublishError> {
-        self.message.try_send(self.shared)
+        self.message.try_send(self.shared, None)
     }
 }
 

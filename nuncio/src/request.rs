@@ -57,13 +57,12 @@ enum State {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self {
-            shared,
-            message: Outgoing::new(subject, payload),
-            timeout: None,
-            no_mux: false,
-            state: State::New,
-        }
+        Self::of(shared, Outgoing::new(subject, payload))
+    }
+
+    #[inline]
+    pub(crate) fn of(shared: &'a Arc<Shared>, message: Outgoing<'a>) -> Self {
+        Self { shared, message, timeout: None, no_mux: false, state: State::New }
     }
 
     /// How long to wait for the reply, from the first poll on. Default: that of
@@ -213,6 +212,23 @@ pub(crate) enum Reply<'a> {
 const SHORT: usize = 64;
 
 impl Reply<'_> {
+    /// The subject of the reply to the request with this token, in the inbox of all requests.
+    #[inline]
+    pub(crate) fn of(shared: &Shared, token: Token) -> Self {
+        let prefix = &*shared.mux_prefix;
+        let mut text = [0; SHORT];
+        if let Some((head, tail)) = text.split_at_mut_checked(prefix.len()) {
+            head.copy_from_slice(prefix);
+            if let Some(len) = token.write_to(tail) {
+                return Reply::Short(text, prefix.len() + len);
+            }
+        }
+        let mut text = Vec::with_capacity(prefix.len() + Token::MAX_LEN);
+        text.extend_from_slice(prefix);
+        token.encode_into(&mut text);
+        Reply::Long(text)
+    }
+
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
@@ -298,18 +314,29 @@ impl Slot {
         if let Some(own) = &self.own {
             return Reply::Own(&own.reply);
         }
-        let prefix = &*self.shared.mux_prefix;
-        let mut text = [0; SHORT];
-        if let Some((head, tail)) = text.split_at_mut_checked(prefix.len()) {
-            head.copy_from_slice(prefix);
-            if let Some(len) = self.token.write_to(tail) {
-                return Reply::Short(text, prefix.len() + len);
+        Reply::of(&self.shared, self.token)
+    }
+
+    /// Waits again, until `deadline`, for a message that is sent a second time: under the same subject, so that the
+    /// answer to either is taken, unless there was one.
+    pub(crate) fn reopen(
+        &mut self,
+        message: &mut Outgoing<'_>,
+        deadline: std::time::Instant,
+        cx: &Context<'_>,
+    ) {
+        let waker = Some(cx.waker().clone());
+        {
+            let requests = &mut self.shared.waits().requests;
+            if self.freed {
+                self.token = requests.open(hash(&message.subject.0), self.many, Some(deadline), waker);
+                message.request = requests.newest();
+                self.freed = false;
+            } else {
+                requests.reopen(self.token, deadline, waker);
             }
         }
-        let mut text = Vec::with_capacity(prefix.len() + Token::MAX_LEN);
-        text.extend_from_slice(prefix);
-        self.token.encode_into(&mut text);
-        Reply::Long(text)
+        self.shared.note_deadline(deadline);
     }
 
     pub(crate) fn expect_reply_by(&self, deadline: std::time::Instant) {
@@ -331,25 +358,30 @@ impl Slot {
         self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
     }
 
-    /// The subject subscribed to for its replies.
-    fn inbox(&self) -> String {
-        match &self.own {
-            Some(own) => shown(&own.reply),
-            None => shown(&self.shared.mux_subject()),
+    pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
+        match (failure, &self.own) {
+            (Failure::InboxDenied, Some(own)) => RequestError::InboxDenied { inbox: shown(&own.reply) },
+            (Failure::InboxRefused(error), Some(own)) => {
+                RequestError::InboxRefused { inbox: shown(&own.reply), error }
+            }
+            (failure, _) => failed(&self.shared, failure, subject, self.after),
         }
     }
+}
 
-    pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
-        let subject = shown(subject);
-        match failure {
-            Failure::Timeout => RequestError::Timeout { subject, after: self.after },
-            Failure::NoResponders => RequestError::NoResponders { subject },
-            Failure::Denied => RequestError::Denied { subject },
-            Failure::InboxDenied => RequestError::InboxDenied { inbox: self.inbox() },
-            Failure::InboxRefused(error) => RequestError::InboxRefused { inbox: self.inbox(), error },
-            Failure::Disconnected => RequestError::Disconnected { subject },
-            Failure::Closed(reason) => ConnectionClosed { reason }.into(),
+/// What it means to a request for `subject`, with a time of `after`, that it failed so.
+pub(crate) fn failed(shared: &Shared, failure: Failure, subject: &[u8], after: Duration) -> RequestError {
+    let subject = shown(subject);
+    match failure {
+        Failure::Timeout => RequestError::Timeout { subject, after },
+        Failure::NoResponders => RequestError::NoResponders { subject },
+        Failure::Denied => RequestError::Denied { subject },
+        Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&shared.mux_subject()) },
+        Failure::InboxRefused(error) => {
+            RequestError::InboxRefused { inbox: shown(&shared.mux_subject()), error }
         }
+        Failure::Disconnected => RequestError::Disconnected { subject },
+        Failure::Closed(reason) => ConnectionClosed { reason }.into(),
     }
 }
 

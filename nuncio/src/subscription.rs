@@ -206,7 +206,7 @@ impl Subscription {
     }
 
     #[inline]
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let waker = cx.waker().data().addr();
         if waker != self.polled_by {
             self.taken_over(waker);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use nuncio::Tls;
 
 use super::{Failed, Memory, Meter};
-use crate::work::{Figures, HEADERS, Job, Over, Verb};
+use crate::work::{Figures, HEADERS, Job, Over, STREAM, Verb};
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
     if job.verb == Verb::Connections {
@@ -19,6 +19,7 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Subscribe => subscribe(&nc, job).await,
         Verb::Callback => callback(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
+        Verb::Store { in_flight } => store(nc, job, in_flight).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
         Verb::Connections => Err("done above".into()),
@@ -94,6 +95,28 @@ async fn connections(job: &Job) -> Result<Figures, Failed> {
         held.push(connect(job).await?);
     }
     Ok(memory.each(job.messages))
+}
+
+async fn store(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
+    nc.request("$JS.API.STREAM.CREATE.BENCH", STREAM).timeout(Duration::from_secs(5)).await?;
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let js = nc.jetstream();
+    if in_flight == 1 {
+        let mut meter = Meter::start();
+        for _ in 0..job.messages {
+            let start = Instant::now();
+            js.publish("bench.subject", payload.clone()).await?;
+            meter.note(start.elapsed());
+        }
+        return Ok(meter.stop(job.messages, job.messages));
+    }
+    let publisher = js.publisher().window(in_flight).build();
+    let meter = Meter::start();
+    for _ in 0..job.messages {
+        drop(publisher.send("bench.subject", payload.clone()).await?);
+    }
+    publisher.flush().await?;
+    Ok(meter.stop(job.messages, job.messages))
 }
 
 async fn publish(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {

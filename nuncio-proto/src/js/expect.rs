@@ -1,6 +1,6 @@
 //! What a publisher asks of the stream by headers: an id, expectations, a roll-up, a time to live.
 
-use crate::header::{HeaderError, HeaderMap};
+use crate::header::{HeaderError, HeaderMap, HeaderView};
 use crate::js::headers;
 use crate::js::name::{NameError, NameKind, validate_name};
 use crate::js::ttl::{Ttl, TtlError};
@@ -28,6 +28,9 @@ pub enum OptionError {
     /// A schedule that cannot be.
     #[error("{0}")]
     Schedule(#[from] crate::js::schedule::ScheduleError),
+    /// A message that does not belong into its batch.
+    #[error("{0}")]
+    Batch(#[from] crate::js::batch::BatchError),
     /// No number: what is added to a counter has digits and perhaps a sign.
     #[error("{0:?} cannot be added to a counter: write a whole number")]
     Increment(String),
@@ -145,6 +148,26 @@ pub fn increment(map: &mut HeaderMap, delta: &str) -> Result<(), OptionError> {
     set(map, headers::INCREMENT, delta)
 }
 
+/// Whether the message has an id that the stream knows it by.
+pub fn has_message_id(map: HeaderView<'_>) -> bool {
+    map.get_exact(headers::MESSAGE_ID).is_some_and(|id| !id.is_empty())
+}
+
+/// Whether a message for `subject` is stored once even when it is sent twice: it has an id, or expects a sequence or an id
+/// that are others once it is stored.
+pub fn is_idempotent(map: HeaderView<'_>, subject: &[u8]) -> bool {
+    if has_message_id(map)
+        || map.get_exact(headers::EXPECTED_LAST_SEQUENCE).is_some()
+        || map.get_exact(headers::EXPECTED_LAST_MESSAGE_ID).is_some()
+    {
+        return true;
+    }
+    map.get_exact(headers::EXPECTED_LAST_SUBJECT_SEQUENCE).is_some()
+        && map
+            .get_exact(headers::EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT)
+            .is_none_or(|filter| subject::matches(filter.as_bytes(), subject))
+}
+
 pub(super) fn set(map: &mut HeaderMap, name: &str, value: &str) -> Result<(), OptionError> {
     map.insert(name, value)?;
     Ok(())
@@ -202,6 +225,28 @@ mod tests {
             assert_eq!(increment(map, bad), Err(OptionError::Increment(bad.into())));
         }
         assert!(map.is_empty());
+    }
+
+    #[test]
+    fn what_may_be_sent_twice_is_told() {
+        type Option = fn(&mut HeaderMap) -> Result<(), OptionError>;
+        let table: [(Option, bool); 9] = [
+            (|map| message_id(map, "a"), true),
+            (|map| last_sequence(map, 1), true),
+            (|map| last_message_id(map, "a"), true),
+            (|map| last_subject_sequence(map, 1), true),
+            (|map| last_sequence_of(map, "a.*", 1), true),
+            // Storing the message does not change what is expected.
+            (|map| last_sequence_of(map, "b.*", 1), false),
+            (|map| stream(map, "S"), false),
+            (|map| rollup(map, Rollup::All), false),
+            (|_| Ok(()), false),
+        ];
+        for (at, (option, wanted)) in table.into_iter().enumerate() {
+            let mut map = HeaderMap::new();
+            option(&mut map).unwrap();
+            assert_eq!(is_idempotent(map.view(), b"a.b"), wanted, "{at}");
+        }
     }
 
     #[test]

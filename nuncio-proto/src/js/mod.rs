@@ -4,9 +4,11 @@
 //! machines go by is an argument.
 
 pub mod api;
+pub mod batch;
 pub mod codes;
 pub mod error;
 pub mod expect;
+pub mod fast;
 pub mod headers;
 pub mod level;
 pub mod name;

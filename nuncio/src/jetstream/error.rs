@@ -10,7 +10,7 @@ use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
 use crate::error::CloseReason;
-use crate::{RequestError, SubscribeError};
+use crate::{RequestError, ServerError, SubscribeError};
 
 /// A call of the JetStream API failed.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -254,7 +254,7 @@ pub enum PublishError {
         /// The subject.
         subject: String,
         /// Why.
-        cause: Uncertain,
+        cause: Box<Uncertain>,
     },
 }
 
@@ -279,16 +279,19 @@ pub enum Uncertain {
         "the server denies subscribing to the inbox for acknowledgements: allow it, or set another `inbox_prefix`"
     )]
     InboxDenied,
+    /// The server refuses to subscribe to the inbox that acknowledgements come to for another reason.
+    #[error("the server refuses to subscribe to the inbox for acknowledgements: {0}")]
+    InboxRefused(ServerError),
     /// Something else than a stream answered.
     #[error("the answer is no acknowledgement of a stream: {0}")]
     Answer(DecodeError),
+    /// The server ended a fast ingest, or does not know it any more.
+    #[error("the server has ended the fast ingest: {0}")]
+    Ended(ApiError),
     /// The message was sent twice, since the first outcome was not known, and the second time was refused for what the first
     /// may have brought about.
     #[error("it was sent again after a first attempt without an answer, and then refused: {0}")]
     Again(ApiError),
-    /// The publisher was dropped before the acknowledgement came.
-    #[error("the publisher was dropped before the acknowledgement came")]
-    Dropped,
 }
 
 impl PublishError {
@@ -318,7 +321,7 @@ impl PublishError {
     /// Whether no answer came, or nothing could be sent, in time.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Unknown { cause, .. } => matches!(cause, Uncertain::Timeout { .. }),
+            Self::Unknown { cause, .. } => matches!(**cause, Uncertain::Timeout { .. }),
             Self::NotSent(error) => error.is_timeout(),
             _ => false,
         }
@@ -327,7 +330,7 @@ impl PublishError {
     /// Whether the connection was lost before the answer came.
     pub fn is_disconnected(&self) -> bool {
         match self {
-            Self::Unknown { cause, .. } => matches!(cause, Uncertain::Disconnected),
+            Self::Unknown { cause, .. } => matches!(**cause, Uncertain::Disconnected),
             Self::NotSent(error) => error.is_disconnected(),
             _ => false,
         }
@@ -340,7 +343,7 @@ impl PublishError {
             Self::Refused { error, .. } => error.is_retryable(),
             Self::NoStream { .. } | Self::WindowFull { .. } => true,
             Self::Unknown { cause, .. } => {
-                matches!(cause, Uncertain::Timeout { .. } | Uncertain::Disconnected)
+                matches!(**cause, Uncertain::Timeout { .. } | Uncertain::Disconnected)
             }
             Self::NotSent(error) => error.is_timeout(),
             Self::Denied { .. } | Self::Option { .. } => false,

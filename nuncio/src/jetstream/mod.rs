@@ -4,7 +4,8 @@
 //! # async fn f() -> Result<(), nuncio::Error> {
 //! let nc = nuncio::connect("localhost").await?;
 //! let js = nc.jetstream();
-//! println!("level {} of the API", js.level().await?);
+//! let ack = js.publish("orders.eu", "42").message_id("a1").await?;
+//! println!("stored as {} of {}", ack.sequence, ack.stream);
 //! # Ok(())
 //! # }
 //! ```
@@ -20,6 +21,18 @@ use crate::Client;
 mod account;
 mod advisory;
 mod api;
+mod attempts;
+mod batch;
+mod counter;
+mod draft;
+mod fast;
+mod publish;
+mod publisher;
+
+pub use batch::{Batch, BatchAdd, BatchCommit};
+pub use counter::{Counter, CounterAdd, Increment};
+pub use fast::{FastAck, FastEnd, FastIngest, FastIngestBuilder, FastSend};
+pub use nuncio_proto::js::batch::BatchError;
 mod call;
 mod consumer_admin;
 mod consumer_handle;
@@ -70,6 +83,7 @@ pub use nuncio_proto::js::api::stream_config::{
 pub use nuncio_proto::js::codes::ErrorCode;
 pub use nuncio_proto::js::error::{ApiError, DecodeError};
 pub use nuncio_proto::js::expect::{OptionError, Rollup};
+pub use nuncio_proto::js::fast::OnGap;
 pub use nuncio_proto::js::headers;
 pub use nuncio_proto::js::level::Feature;
 pub use nuncio_proto::js::name::{NameError, NameKind, NameProblem, PrefixError};
@@ -77,6 +91,8 @@ pub use nuncio_proto::js::puback::PubAck;
 pub use nuncio_proto::js::schedule::{Schedule, ScheduleError, When};
 pub use nuncio_proto::js::time::{Timestamp, TimestampError};
 pub use nuncio_proto::js::ttl::{Ttl, TtlError};
+pub use publish::Publish;
+pub use publisher::{AckHandle, Publisher, PublisherBuilder, Results, Sending, Unconfirmed};
 pub use purge::{DeleteMessage, Purge};
 pub use restore::Restore;
 pub use snapshot::{Snapshot, TakeSnapshot};

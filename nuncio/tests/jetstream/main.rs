@@ -12,13 +12,20 @@
 mod support;
 
 mod api;
+mod batch;
 mod cluster;
 mod consumers;
+mod counter;
 mod direct;
 mod ensure;
+mod fast;
 mod get;
 mod levels;
 mod lists;
+mod outage;
+mod publish;
+mod publisher;
+mod schedule;
 mod snapshots;
 mod streams;
 mod told;

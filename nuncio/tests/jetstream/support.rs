@@ -54,6 +54,15 @@ pub(crate) async fn count(nc: &Client, name: &str) -> u64 {
     raw(nc, &format!("STREAM.INFO.{name}"), "").await["state"]["messages"].as_u64().unwrap()
 }
 
+/// Waits until the stream has so many messages.
+pub(crate) async fn until_count(nc: &Client, name: &str, wanted: u64) {
+    nuncio_testkit::eventually_async("the stream has as many messages", SOON, || async {
+        (count(nc, name).await == wanted).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
 /// A stored message, as the API gives it.
 pub(crate) async fn stored(nc: &Client, name: &str, sequence: u64) -> Value {
     let body = format!(r#"{{"seq":{sequence}}}"#);
@@ -64,6 +73,24 @@ pub(crate) async fn stored(nc: &Client, name: &str, sequence: u64) -> Value {
 pub(crate) async fn both<A: Future, B: Future>(one: A, other: B) -> (A::Output, B::Output) {
     let both = async { tokio::join!(one, other) };
     tokio::time::timeout(SOON, both).await.expect("both come to an end")
+}
+
+/// The text behind base64.
+pub(crate) fn text_of(base64: &str) -> String {
+    use base64::Engine;
+    String::from_utf8(base64::prelude::BASE64_STANDARD.decode(base64).unwrap()).unwrap()
+}
+
+/// The last message of a subject, once there is one, as the API gives it.
+pub(crate) async fn last(nc: &Client, name: &str, subject: &str) -> Value {
+    let (get, body) =
+        (format!("$JS.API.STREAM.MSG.GET.{name}"), format!(r#"{{"last_by_subj":"{subject}"}}"#));
+    nuncio_testkit::eventually_async("there is a message", SOON, || async {
+        let mut answer: Value = nc.request(&get, &body).timeout(SOON).await.unwrap().json().unwrap();
+        answer.get_mut("message").map(Value::take)
+    })
+    .await
+    .unwrap()
 }
 
 struct Unpark(Thread);
