@@ -40,6 +40,7 @@ mod events;
 mod flush;
 mod message;
 mod publish;
+mod publish_confirmed;
 mod queue;
 mod request;
 mod request_many;
@@ -66,8 +67,8 @@ pub use confirm::{SubscribeCallbackConfirmed, SubscribeConfirmed};
 pub use connect::{Connect, Connecting, Servers, connect};
 pub use drain::DrainReport;
 pub use error::{
-    CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError,
-    PublishError, RequestError, SubscribeError, UserInfoError,
+    CloseReason, ConfirmError, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error,
+    FlushError, PublishError, RequestError, SubscribeError, UserInfoError,
 };
 pub use events::{Event, Events};
 pub use message::{Message, RequestInfo};
@@ -83,6 +84,7 @@ pub use nuncio_proto::pool::{Backoff, Server as PoolServer, ServerId};
 pub use nuncio_proto::server_error::ServerError;
 pub use nuncio_proto::subject::SubjectError;
 pub use publish::{Publish, Subject};
+pub use publish_confirmed::PublishConfirmed;
 pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};

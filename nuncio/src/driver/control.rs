@@ -61,6 +61,7 @@ impl Driver {
         };
         link.unconfirmed = 0;
         self.decided(fence.announced);
+        self.denials.answered();
         match fence.waiter {
             Waiter::Nobody => {}
             Waiter::Renewal(number) => link.renewal.confirmed(number),
@@ -70,6 +71,9 @@ impl Driver {
             }
             Waiter::Confirm(done) => {
                 let _ = done.send(());
+            }
+            Waiter::Published { subject, since, done } => {
+                let _ = done.send(self.denials.contain(subject, since));
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
             Waiter::Drain => self.ending.answered(),
@@ -117,8 +121,10 @@ impl Driver {
         self.shared.events.emit(&Event::ServerError(error));
     }
 
-    fn deny_publish(&self, subject: &[u8]) {
-        let waker = self.shared.waits().requests.fail_subject(hash(subject), Failure::Denied);
+    fn deny_publish(&mut self, subject: &[u8]) {
+        let subject = hash(subject);
+        self.denials.note(subject);
+        let waker = self.shared.waits().requests.fail_subject(subject, Failure::Denied);
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 
