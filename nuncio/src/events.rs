@@ -110,6 +110,24 @@ pub enum Event {
 ///
 /// Each listener has its own queue of 1024 events; one that falls further behind misses the oldest ones and is told
 /// how many by [`Event::Missed`]. Dropping it ends the listening, nothing else.
+///
+/// ```no_run
+/// # fn f(nc: nuncio::Client) {
+/// use nuncio::Event;
+///
+/// let mut events = nc.events();
+/// tokio::spawn(async move {
+///     while let Some(event) = events.next().await {
+///         match event {
+///             Event::Disconnected { server, cause, .. } => eprintln!("lost {server}: {cause}"),
+///             Event::Reconnected { server } => eprintln!("back on {server}"),
+///             Event::Closed { reason } => eprintln!("over: {reason}"),
+///             _ => {}
+///         }
+///     }
+/// });
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events {
     inbox: Arc<Inbox>,

@@ -244,12 +244,14 @@ impl<'a> Outgoing<'a> {
         let payload = &self.payload;
         if let Some(block) = self.block() {
             let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
+            let place = core.ledger.published;
             drop(core);
             subscribed.or(waker).into_iter().for_each(Waker::wake);
-            return Admission::Sent;
+            return Admission::Sent(place);
         }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
+        let place = core.ledger.published;
         drop(core);
         if let Some(waker) = subscribed.or(waker) {
             waker.wake();
@@ -257,7 +259,7 @@ impl<'a> Outgoing<'a> {
         if let Some(headers) = self.headers.take() {
             spare(headers);
         }
-        Admission::Sent
+        Admission::Sent(place)
     }
 
     fn reply(&self) -> Option<&[u8]> {
@@ -328,16 +330,16 @@ impl<'a> Outgoing<'a> {
         shown(&self.subject.0)
     }
 
-    /// Sends the message, or waits for room by the connection's policy.
+    /// Sends the message, or waits for room by the connection's policy; its place among all messages of the connection.
     #[inline]
     pub(crate) fn poll_send(
         &mut self,
         shared: &Arc<Shared>,
         reply: Option<&[u8]>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), PublishError>> {
+    ) -> Poll<Result<u64, PublishError>> {
         match self.admit(shared, reply, Some(cx.waker())) {
-            Admission::Sent => Poll::Ready(Ok(())),
+            Admission::Sent(place) => Poll::Ready(Ok(place)),
             Admission::Refused(error) => Poll::Ready(Err(error)),
             Admission::Wait => self.poll_deadline(shared, cx),
         }
@@ -348,7 +350,7 @@ impl<'a> Outgoing<'a> {
         &mut self,
         shared: &Arc<Shared>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), PublishError>> {
+    ) -> Poll<Result<u64, PublishError>> {
         let WhenFull::Wait(after) = shared.config.when_full else {
             // Not under the lock: a waker may do anything, publish as well.
             cx.waker().wake_by_ref();
@@ -365,7 +367,7 @@ impl<'a> Outgoing<'a> {
     /// Sends the message now or not at all.
     pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
         match self.admit(shared, None, None) {
-            Admission::Sent => Ok(()),
+            Admission::Sent(_) => Ok(()),
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
         }
@@ -394,7 +396,8 @@ fn spare(mut headers: HeaderMap) {
 }
 
 enum Admission {
-    Sent,
+    /// In that place.
+    Sent(u64),
     /// There is no room; the waker is in place, if the policy is to wait.
     Wait,
     Refused(PublishError),
@@ -430,6 +433,31 @@ fn pass_on(
     core.ledger.published += 1;
     core.ledger.published_bytes += size as u64;
     if idle && core.up { core.driver.take() } else { None }
+}
+
+/// How far control frames may exceed the limit of the outgoing buffer: they steer what will empty it again.
+const POST_BEYOND: usize = 1024 * 1024;
+
+/// Sends a small message that steers something now, whatever the policy for a full buffer is.
+pub(crate) fn post(
+    shared: &Shared,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    payload: &[u8],
+) -> Result<(), PublishError> {
+    let mut message = Outgoing::new(subject.into(), payload.into());
+    message.check(false)?;
+    let size = message.size();
+    let mut core = shared.core();
+    message.allowed(&core, size)?;
+    let (buffered, limit) = (core.buffered_bytes(), shared.config.outbox_limit.saturating_add(POST_BEYOND));
+    if buffered > limit {
+        return Err(PublishError::Full { buffered, limit });
+    }
+    let waker = encode(&mut core, subject, reply, None, &outbox::Payload::Borrowed(payload), size);
+    drop(core);
+    waker.into_iter().for_each(Waker::wake);
+    Ok(())
 }
 
 /// A message about to be published: set its options, then await it.
@@ -531,7 +559,7 @@ impl Future for Publish<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.message.poll_send(this.shared, None, cx)
+        this.message.poll_send(this.shared, None, cx).map_ok(drop)
     }
 }
 

@@ -89,7 +89,7 @@ impl Future for PublishConfirmed<'_> {
                     None => *this.since.insert(this.begin()?),
                 };
                 match this.message.poll_send(this.shared, None, cx)? {
-                    Poll::Ready(()) => this.ask(since)?,
+                    Poll::Ready(_) => this.ask(since)?,
                     Poll::Pending => return Poll::Pending,
                 }
             }

@@ -119,7 +119,8 @@ impl Future for RequestMany<'_> {
                 Poll::Pending
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(not_sent(error))),
-            Poll::Ready(Ok(())) => {
+            Poll::Ready(Ok(place)) => {
+                slot.sent(place);
                 let limits =
                     std::mem::replace(&mut this.limits, Limits { max: None, stall: None, sentinel: None });
                 Poll::Ready(Ok(Replies {

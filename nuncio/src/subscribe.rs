@@ -115,8 +115,41 @@ impl<'a> Subscribe<'a> {
 
     /// Calls a function for each message instead of queueing it.
     ///
-    /// The function runs where the connection is read: that is the shortest way, and it holds up everything else of
-    /// the connection while it runs, so it must not block. If it panics, its subscription ends.
+    /// The function runs where the connection is read. If it panics, its subscription ends.
+    ///
+    /// # A loop or a callback
+    ///
+    /// | | [`Subscription`], read in a loop | callback |
+    /// |---|---|---|
+    /// | a message waits | in the queue of the subscription, within its [`limits`](Self::limits) | nowhere |
+    /// | it is handled | in the task that reads, which has to be woken | in the task of the connection, at once |
+    /// | handling may | await, block, take as long as it likes | do what is short: count, decide, pass on |
+    /// | handling that is too slow | fills this one queue: [`on_full`](Self::on_full) | holds up the whole connection: other subscriptions, replies, pings |
+    /// | several at once | by spawning | never |
+    /// | publishing from it | awaited | by [`try_publish`](crate::Client::try_publish), or [`respond`](Message::respond)`(…).try_send()` |
+    /// | its end | `None`, then [`ended`](Subscription::ended) | [`CallbackSubscription::ended`](crate::CallbackSubscription::ended) |
+    ///
+    /// A loop is right nearly always. A callback is for what must be quick and takes microseconds: it saves the queue and
+    /// the switch of tasks. Where more is to be done for some messages, the callback passes those on through a channel.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// let bytes = Arc::new(AtomicU64::new(0));
+    /// let total = Arc::clone(&bytes);
+    /// let mut meter = nc
+    ///     .subscribe("orders.>")
+    ///     .callback(move |m| {
+    ///         total.fetch_add(m.len() as u64, Ordering::Relaxed);
+    ///     })
+    ///     .await?;
+    /// meter.drain().await?;
+    /// println!("{} bytes", bytes.load(Ordering::Relaxed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn callback(self, on_message: impl FnMut(Message) + Send + 'static) -> SubscribeCallback<'a> {
         SubscribeCallback { subscribe: self, on_message: Some(Box::new(on_message)) }
     }

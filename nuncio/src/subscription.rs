@@ -157,6 +157,23 @@ pub struct SubscriptionStats {
 /// over reconnects.
 ///
 /// Dropping it unsubscribes, on any thread, and discards what is queued. A subscription keeps its connection open.
+///
+/// ```no_run
+/// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+/// let mut orders = nc.subscribe("orders.>").await?;
+/// while let Some(m) = orders.next().await {
+///     println!("{}: {}", m.subject(), m.text()?);
+///     if m.subject() == "orders.end" {
+///         // What has arrived is still handed out, then the loop ends.
+///         orders.drain().await?;
+///     }
+/// }
+/// if let Some(end) = orders.ended() {
+///     println!("over: {end}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription {
     inner: Interested,
     batch: VecDeque<Message>,

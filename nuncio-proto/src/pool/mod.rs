@@ -43,6 +43,11 @@ pub use discovery::{Changes, MAX_SERVERS};
 /// Else a server that accepts and hangs up at once would be dialled without end and without a wait.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 
+/// A server that announces its end sooner than this after the connection was made is no better than one that hangs up.
+///
+/// Else servers that send clients to each other would be dialled without end and without a wait.
+pub const MOVABLE_AFTER: Duration = Duration::from_secs(1);
+
 /// How a pool chooses.
 #[derive(Clone, Debug, Default)]
 pub struct PoolOptions {
@@ -154,6 +159,8 @@ pub struct Pool {
     lost: Option<ServerId>,
     /// The server that the user wants to be dialled next.
     preferred: Option<ServerId>,
+    /// Waits are those of TLS.
+    tls: bool,
 }
 
 impl Pool {
@@ -170,6 +177,7 @@ impl Pool {
             current: None,
             lost: None,
             preferred: None,
+            tls: false,
         };
         pool.set_servers(addrs);
         pool
@@ -220,6 +228,11 @@ impl Pool {
         self.preferred = Some(id);
     }
 
+    /// Says whether TLS is used or wanted, which some [`Backoff`]s draw longer waits for. Default: false.
+    pub fn set_tls(&mut self, tls: bool) {
+        self.tls = tls;
+    }
+
     /// Reports that the server was dialled in vain: no connection, or a handshake that failed.
     pub fn dial_failed(&mut self, id: ServerId, error: impl Into<String>) {
         let max = self.options.max_attempts.map(|max| max.max(1));
@@ -266,6 +279,20 @@ impl Pool {
     pub fn left(&mut self) {
         self.current = None;
         self.phase = Phase::Ready;
+    }
+
+    /// Reports that the current connection was left since its server is about to shut down.
+    ///
+    /// The next round begins at once: a rolling restart has one such announcement after the other, and none of them says
+    /// that the servers are not to be relied on. One that comes within [`MOVABLE_AFTER`] counts as an ordinary loss.
+    pub fn moved(&mut self, now: Instant) {
+        match self.current {
+            Some((id, since)) if now.saturating_duration_since(since) >= MOVABLE_AFTER => {
+                self.lost = Some(id);
+                self.left();
+            }
+            _ => self.disconnected(now),
+        }
     }
 
     /// Ends a wait before its time, since something has changed that gives the next round better prospects.
@@ -338,7 +365,7 @@ impl Pool {
     }
 
     fn wait_end(&mut self, now: Instant, step: u32) -> Instant {
-        let wait = self.options.backoff.wait(step, &mut self.rng);
+        let wait = self.options.backoff.wait(step, self.tls, &mut self.rng);
         now.checked_add(wait).unwrap_or(now)
     }
 }

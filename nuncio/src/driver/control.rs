@@ -5,6 +5,7 @@ use std::task::Waker;
 use nuncio_proto::encode;
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::op::ServerOp;
+use nuncio_proto::pool::Server as PoolServer;
 use nuncio_proto::server_error::ServerError;
 
 use crate::driver::Driver;
@@ -53,15 +54,20 @@ impl Driver {
     }
 
     fn answer_fence(&mut self, link: &mut Link) {
-        let fence = {
+        let (fence, is_all) = {
             let mut core = self.shared.core();
             let Some(fence) = core.fences.pong() else { return };
             core.ledger.confirmed = fence.messages;
-            fence
+            let is_all = fence.messages >= core.ledger.taken;
+            (fence, is_all)
         };
         link.unconfirmed = 0;
         self.decided(fence.announced);
         self.denials.answered();
+        link.confirm_at = None;
+        if !is_all {
+            link.confirm_soon();
+        }
         match fence.waiter {
             Waiter::Nobody => {}
             Waiter::Renewal(number) => link.renewal.confirmed(number),
@@ -104,7 +110,19 @@ impl Driver {
         if self.shared.config.ignore_discovered {
             return;
         }
-        let changes = self.shared.pool().merge_discovered(&link.info.connect_urls, link.id, link.io.is_tls());
+        let (changes, withheld) = {
+            let mut pool = self.shared.pool();
+            let changes = pool.merge_discovered(&link.info.connect_urls, link.id, link.io.is_tls());
+            let added = |server: &PoolServer| changes.added.contains(server.addr());
+            let withheld = pool.servers().iter().any(|s| added(s) && pool.withholds_credentials(s.id()));
+            (changes, withheld)
+        };
+        if withheld && self.shared.config.auth.is_empty() {
+            tracing::warn!(
+                "servers of the cluster will not get the credentials in the URL of another one: \
+                 see Connect::share_credentials"
+            );
+        }
         self.shared.tell_servers(changes);
     }
 

@@ -1,7 +1,7 @@
 //! One connection to one server.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::pool::ServerId;
@@ -14,10 +14,15 @@ use crate::driver::input::Input;
 use crate::driver::renewal::Renewal;
 use crate::driver::shared::{Core, now};
 use crate::error::DisconnectCause;
+use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
 /// How long the last bytes and the end of the stream may take.
 const SHUT_DOWN: Duration = Duration::from_millis(500);
+
+/// So long after a message was written the server is asked to confirm it, so that a connection that ends leaves in doubt
+/// what was written last, and not all since the last keepalive.
+const CONFIRM: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -27,6 +32,7 @@ pub(crate) struct Link {
     pub(crate) urgent: Vec<u8>,
     pub(crate) urgent_written: usize,
     pub(crate) info: ServerInfo,
+    tls: Option<Arc<TlsInfo>>,
     pub(crate) id: ServerId,
     pub(crate) server: String,
     pub(crate) keepalive: Keepalive,
@@ -34,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) renewal: Renewal,
     /// Bytes written since the server confirmed anything.
     pub(crate) unconfirmed: usize,
+    /// When the server is asked to confirm what was written, however little that is.
+    pub(crate) confirm_at: Option<Instant>,
     /// Something was written that the transport may still hold back.
     pub(crate) unflushed: bool,
     /// Why the server is about to close the connection.
@@ -50,6 +58,7 @@ impl Link {
         config: &Config,
     ) -> Self {
         Self {
+            tls: io.tls_info(),
             io,
             input,
             urgent: Vec::new(),
@@ -61,6 +70,7 @@ impl Link {
             lame: false,
             renewal: Renewal::default(),
             unconfirmed: 0,
+            confirm_at: None,
             unflushed: false,
             fault: None,
         }
@@ -71,6 +81,7 @@ impl Link {
         core.info = Arc::new(self.info.clone());
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
+        core.tls.clone_from(&self.tls);
         core.headers = self.info.headers;
         let max = self.info.max_payload().unwrap_or(usize::MAX);
         if max < core.max_payload {
@@ -79,6 +90,13 @@ impl Link {
             core.note_dropped(dropped);
         }
         core.max_payload = max;
+    }
+
+    /// There are messages that the server has not confirmed.
+    pub(crate) fn confirm_soon(&mut self) {
+        if self.confirm_at.is_none() {
+            self.confirm_at = Some(now() + CONFIRM);
+        }
     }
 
     pub(crate) fn note_fault(&mut self, error: ServerError) {

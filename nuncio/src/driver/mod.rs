@@ -17,6 +17,7 @@ mod serve;
 pub(crate) mod shared;
 mod stock;
 mod timing;
+mod verdict;
 pub(crate) mod wait;
 mod write;
 

@@ -1,7 +1,8 @@
 //! A new connection shortly before the credentials of the present one expire.
 //!
 //! The server would close the connection at that time anyway. Done before, nothing has to be in doubt: the server
-//! confirms all that was written, what is published meanwhile waits, and open requests get time for their replies.
+//! confirms all that was written, what is published meanwhile waits, and open requests get time for their replies. Those
+//! that are open even then fail, as with any other connection that ends: their replies may come between the two.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

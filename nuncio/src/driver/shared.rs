@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use crate::events::{Event, Hub};
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::tls::TlsInfo;
 use crate::transport::secure::Security;
 use crate::{DrainReport, Message};
 
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pool: Mutex<Pool>,
     pub(crate) events: Hub,
     pub(crate) counters: Counters,
+    /// A connection had credentials that expire, so one may be left with requests open.
+    pub(crate) renews: AtomicBool,
     closed: watch::Sender<Option<CloseReason>>,
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
     earliest: AtomicU64,
@@ -75,6 +78,7 @@ pub(crate) struct Core {
     /// Host and port of the server, once there was one.
     pub(crate) server: Option<String>,
     pub(crate) local_addr: Option<SocketAddr>,
+    pub(crate) tls: Option<Arc<TlsInfo>>,
     pub(crate) max_payload: usize,
     pub(crate) headers: bool,
     pub(crate) orders: Orders,
@@ -191,6 +195,7 @@ impl Shared {
             pool: Mutex::new(pool),
             events: Hub::default(),
             counters: Counters::default(),
+            renews: AtomicBool::new(false),
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),
             base: now(),
@@ -318,6 +323,7 @@ impl Core {
             info: Arc::default(),
             server: None,
             local_addr: None,
+            tls: None,
             // What nats-server allows unless configured otherwise; replaced by the first INFO.
             max_payload: 1024 * 1024,
             headers: true,

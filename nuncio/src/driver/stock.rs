@@ -24,6 +24,8 @@ pub(super) struct Stock {
     pub(super) in_doubt: u64,
     /// Not written, kept for the next connection.
     pub(super) kept: u64,
+    /// The place of the last message that is not kept, among all of the connection.
+    pub(super) last: u64,
 }
 
 impl Driver {
@@ -33,9 +35,12 @@ impl Driver {
         let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
             && link.renewal.has_run_out();
         let renewed = cause == DisconnectCause::CredentialsRenewed;
+        let moved = cause == DisconnectCause::LameDuck;
         if expired || renewed {
             // That was to come: it says nothing against the server.
             self.shared.pool().left();
+        } else if moved {
+            self.shared.pool().moved(now());
         } else {
             self.shared.pool().disconnected(now());
         }
@@ -46,14 +51,25 @@ impl Driver {
         // The limit applies now instead of the pace.
         let room = std::mem::take(&mut self.shared.core().room);
         room.into_iter().for_each(Waker::wake);
-        // Who leaves a server has waited for what it owed; replies to the rest come through the next one.
-        let moved = cause == DisconnectCause::LameDuck;
         self.leaving = Leaving::No;
-        if self.shared.config.fail_requests_on_disconnect && !moved && !renewed {
-            self.fail_requests(&Failure::Disconnected);
+        // Who leaves a lame server has waited for what it owed; replies to the rest come through the next one.
+        if self.shared.config.fail_requests_on_disconnect && !moved {
+            if renewed {
+                // What is kept is sent with the new credentials and answered there.
+                self.give_up_requests(stock.last);
+            } else {
+                self.fail_requests(&Failure::Disconnected);
+            }
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
         self.lost_by(&link.server, cause, stock);
+    }
+
+    /// Fails the requests among the messages up to that place.
+    fn give_up_requests(&self, last: u64) {
+        let mut wakers = Vec::new();
+        self.shared.waits().requests.give_up(last, &Failure::Disconnected, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn take_stock(&mut self) -> (Stock, Vec<Fence>) {
@@ -75,6 +91,7 @@ impl Driver {
             torn: salvage.torn,
             in_doubt: written.saturating_sub(ledger.confirmed),
             kept: kept_messages,
+            last: ledger.published.saturating_sub(kept_messages),
         };
         ledger.lost += stock.torn;
         ledger.maybe_lost += stock.in_doubt;

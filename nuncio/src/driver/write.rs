@@ -74,6 +74,9 @@ impl Driver {
         }
         let room = std::mem::take(&mut core.room);
         drop(core);
+        if self.writing.messages() > 0 {
+            link.confirm_soon();
+        }
         room.into_iter().for_each(Waker::wake);
         if question.is_some() && !self.shared.waits().requests.is_empty() {
             // One may have got into the batch since the last look: its reply is waited for as well.

@@ -35,15 +35,14 @@ pub(crate) async fn open_websocket(
     server: &ServerAddr,
     deadline: Instant,
 ) -> Result<Transport, ConnectError> {
-    let tls = io.is_tls();
-    let opened = timeout_at(deadline, websocket::open(io, config, server))
+    let tls = io.tls_info();
+    let opened = timeout_at(deadline, websocket::open(io, config, server, tls.is_some()))
         .await
         .map_err(|_| late(config, server, "WebSocket upgrade"))?;
-    opened.map(
-        |stream| {
-            if tls { Transport::OverTls(Box::new(stream)) } else { Transport::Custom(Box::new(stream)) }
-        },
-    )
+    opened.map(|stream| match tls {
+        Some(info) => Transport::OverTls(Box::new(stream), info),
+        None => Transport::Custom(Box::new(stream)),
+    })
 }
 
 #[cfg(not(feature = "websocket"))]

@@ -12,6 +12,8 @@ mod operator;
 mod support;
 
 mod callback;
+mod cluster;
+mod context;
 mod creds;
 mod expiry;
 mod nkey;

@@ -70,6 +70,7 @@ mod no_mux;
 mod no_responders;
 mod options;
 mod permissions;
+mod plaintext;
 mod pool;
 mod publish;
 mod queue_group;
