@@ -25,7 +25,7 @@
 //! | subscribe | [`Client::subscribe`], [`Subscription`]; [a loop or a callback](Subscribe::callback) |
 //! | ask and answer | [`Client::request`], [`Request::many`], [`Message::respond`] |
 //! | read messages and headers | [`Message`], [`HeaderMap`], [`codec`] |
-//! | know that something has arrived | [`Client::flush`], [`Subscribe::confirmed`] |
+//! | know that something has arrived | [`Client::flush`], [`Publish::confirmed`], [`Subscribe::confirmed`] |
 //! | end without loss | [`Client::drain`], [`Subscription::drain`] |
 //! | know what happens | [`Client::events`], [`Client::closed`], [`Client::statistics`] |
 //! | go through a proxy, WebSocket or a Unix socket | [`connector`], [`Connect`] |
