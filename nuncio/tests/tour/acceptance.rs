@@ -124,29 +124,6 @@ fn every_test_that_is_named_is_there() {
 }
 
 #[test]
-fn the_documentation_begins_with_the_connection() {
-    let source = fs::read_to_string(root().join("nuncio/src/lib.rs")).unwrap();
-    let documented: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("//!")).collect();
-    let mut program = documented.iter().skip_while(|line| !line.contains("async fn main"));
-    let first = program.nth(1).unwrap();
-    assert!(first.contains("nuncio::connect("), "{first}");
-    let mut table = documented.iter().skip_while(|line| !line.starts_with(" |---"));
-    let first = table.nth(1).unwrap();
-    assert!(first.contains("[`connect()`]") && first.contains("[`Connect`]"), "{first}");
-}
-
-#[test]
-fn the_documentation_tells_a_loop_from_a_callback() {
-    let source = fs::read_to_string(root().join("nuncio/src/subscribe.rs")).unwrap();
-    let (above, _) = source.split_once("pub fn callback(").unwrap();
-    let documented: Vec<_> = above.trim_end().lines().rev().take_while(|line| line.contains("///")).collect();
-    let documented = documented.into_iter().rev().collect::<Vec<_>>().join(" ");
-    for side in ["A loop is right nearly always", "holds up the whole connection", "fills this one queue"] {
-        assert!(documented.contains(side), "nothing of {side:?} in {documented}");
-    }
-}
-
-#[test]
 fn tests_are_told_from_other_functions() {
     let source = "
 fn helper() {
