@@ -15,8 +15,6 @@ use crate::slots::Slots;
 pub struct Requests<M, F> {
     slots: Slots<Request<M, F>>,
     opened: u64,
-    /// What was sent up to there will not be answered, and why.
-    given_up: Option<(u64, F)>,
 }
 
 #[derive(Debug)]
@@ -24,8 +22,6 @@ struct Request<M, F> {
     /// Orders requests by age: a refused subject concerns the oldest request for it.
     age: u64,
     subject: u64,
-    /// Its place among all that was sent; 0 until it has been sent.
-    place: u64,
     /// Of the whole request.
     total: Option<Instant>,
     /// Of what is awaited now; the next reply puts that of the whole request back.
@@ -37,16 +33,9 @@ struct Request<M, F> {
     waker: Option<Waker>,
 }
 
-impl<M, F> Request<M, F> {
-    /// Whether it waits for replies.
-    fn is_open(&self) -> bool {
-        self.failure.is_none() && (self.many || self.first.is_none())
-    }
-}
-
 impl<M, F> Default for Requests<M, F> {
     fn default() -> Self {
-        Self { slots: Slots::new(), opened: 0, given_up: None }
+        Self { slots: Slots::new(), opened: 0 }
     }
 }
 
@@ -65,7 +54,6 @@ impl<M, F> Requests<M, F> {
         self.slots.insert(Request {
             age: self.opened,
             subject,
-            place: 0,
             total: deadline,
             deadline,
             first: None,
@@ -86,39 +74,9 @@ impl<M, F> Requests<M, F> {
         self.opened
     }
 
-    /// The request has been sent, in that place among all that is sent. Places grow, and the first one is 1.
-    ///
-    /// If that is one of those [given up](Self::give_up) already, the request fails at once.
-    pub fn sent(&mut self, token: Token, place: u64)
-    where
-        F: Clone,
-    {
-        let Some(request) = self.slots.get_mut(token).filter(|request| request.place == 0) else { return };
-        request.place = place;
-        if let Some((until, failure)) = &self.given_up
-            && place <= *until
-            && request.is_open()
-        {
-            request.failure = Some(failure.clone());
-        }
-    }
-
-    /// Fails every unanswered request that was sent up to that place, whether it is known to have been sent yet or not.
-    /// Those that were sent later or not at all go on.
-    pub fn give_up(&mut self, until: u64, failure: &F, wakers: &mut Vec<Waker>)
-    where
-        F: Clone,
-    {
-        self.given_up = Some((until, failure.clone()));
-        for request in self.slots.iter_mut().filter(|r| r.is_open() && (1..=until).contains(&r.place)) {
-            request.failure = Some(failure.clone());
-            wakers.extend(request.waker.take());
-        }
-    }
-
     /// Whether a request up to that number still waits for replies.
     pub fn is_any_open_until(&mut self, age: u64) -> bool {
-        self.slots.iter_mut().any(|r| r.age <= age && r.is_open())
+        self.slots.iter_mut().any(|r| r.age <= age && r.failure.is_none() && (r.many || r.first.is_none()))
     }
 
     /// Open slots.
@@ -151,7 +109,7 @@ impl<M, F> Requests<M, F> {
     /// Ends one request with a failure; replies that came before it are still handed out.
     pub fn fail(&mut self, token: Token, failure: F) -> Option<Waker> {
         let request = self.slots.get_mut(token)?;
-        if !request.is_open() {
+        if request.failure.is_some() || (!request.many && request.first.is_some()) {
             return None;
         }
         request.failure = Some(failure);
@@ -169,12 +127,15 @@ impl<M, F> Requests<M, F> {
         Some(request.waker.take())
     }
 
-    /// Fails every request that is not answered yet.
-    pub fn fail_all(&mut self, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet.
+    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for request in self.slots.iter_mut().filter(|r| r.is_open()) {
+        for request in self.slots.iter_mut().filter(|request| request.age <= age) {
+            if request.failure.is_some() || (!request.many && request.first.is_some()) {
+                continue;
+            }
             request.failure = Some(failure.clone());
             wakers.extend(request.waker.take());
         }
@@ -198,7 +159,7 @@ impl<M, F> Requests<M, F> {
         let mut next = None;
         for request in self.slots.iter_mut() {
             let Some(deadline) = request.deadline else { continue };
-            if !request.is_open() {
+            if request.failure.is_some() || (!request.many && request.first.is_some()) {
                 continue;
             }
             if deadline <= now {
@@ -322,23 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_fails_what_was_sent_until_then_and_not_what_waits_or_comes_later() {
+    fn requests_up_to_a_number_fail_and_later_ones_go_on() {
         let mut table = Table::default();
-        let [answered, old, unsent, late, newer] = [(); 5].map(|()| table.open(1, false, None));
-        for (token, place) in [(answered, 1), (old, 2), (newer, 4)] {
-            table.sent(token, place);
-        }
+        let [answered, old] = [(); 2].map(|()| table.open(1, false, None, None));
+        let newest = table.newest();
+        let new = table.open(1, false, None, None);
         table.deliver(answered, 7);
-        table.give_up(3, &"gone", &mut Vec::new());
+        table.fail_until(newest, &"gone", &mut Vec::new());
         assert_eq!(poll(&mut table, answered), Poll::Ready(Ok(7)));
         assert_eq!(poll(&mut table, old), Poll::Ready(Err("gone")));
-        assert_eq!(poll(&mut table, newer), Poll::Pending);
-        assert_eq!(poll(&mut table, unsent), Poll::Pending);
-        // Its sender tells only now that it was sent before.
-        table.sent(late, 3);
-        assert_eq!(poll(&mut table, late), Poll::Ready(Err("gone")));
-        table.sent(unsent, 5);
-        assert_eq!(poll(&mut table, unsent), Poll::Pending);
+        assert_eq!(poll(&mut table, new), Poll::Pending);
     }
 
     #[test]
@@ -346,7 +300,7 @@ mod tests {
         let mut table = Table::default();
         let a = table.open(1, false, None, None);
         table.deliver(a, 5);
-        table.fail_all(&"disconnected", &mut Vec::new());
+        table.fail_until(u64::MAX, &"disconnected", &mut Vec::new());
         assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
     }
 }

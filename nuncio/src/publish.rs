@@ -244,14 +244,12 @@ impl<'a> Outgoing<'a> {
         let payload = &self.payload;
         if let Some(block) = self.block() {
             let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
-            let place = core.ledger.published;
             drop(core);
             subscribed.or(waker).into_iter().for_each(Waker::wake);
-            return Admission::Sent(place);
+            return Admission::Sent;
         }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
-        let place = core.ledger.published;
         drop(core);
         if let Some(waker) = subscribed.or(waker) {
             waker.wake();
@@ -259,7 +257,7 @@ impl<'a> Outgoing<'a> {
         if let Some(headers) = self.headers.take() {
             spare(headers);
         }
-        Admission::Sent(place)
+        Admission::Sent
     }
 
     fn reply(&self) -> Option<&[u8]> {
@@ -330,16 +328,16 @@ impl<'a> Outgoing<'a> {
         shown(&self.subject.0)
     }
 
-    /// Sends the message, or waits for room by the connection's policy; its place among all messages of the connection.
+    /// Sends the message, or waits for room by the connection's policy.
     #[inline]
     pub(crate) fn poll_send(
         &mut self,
         shared: &Arc<Shared>,
         reply: Option<&[u8]>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<u64, PublishError>> {
+    ) -> Poll<Result<(), PublishError>> {
         match self.admit(shared, reply, Some(cx.waker())) {
-            Admission::Sent(place) => Poll::Ready(Ok(place)),
+            Admission::Sent => Poll::Ready(Ok(())),
             Admission::Refused(error) => Poll::Ready(Err(error)),
             Admission::Wait => self.poll_deadline(shared, cx),
         }
@@ -350,7 +348,7 @@ impl<'a> Outgoing<'a> {
         &mut self,
         shared: &Arc<Shared>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<u64, PublishError>> {
+    ) -> Poll<Result<(), PublishError>> {
         let WhenFull::Wait(after) = shared.config.when_full else {
             // Not under the lock: a waker may do anything, publish as well.
             cx.waker().wake_by_ref();
@@ -367,7 +365,7 @@ impl<'a> Outgoing<'a> {
     /// Sends the message now or not at all.
     pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
         match self.admit(shared, None, None) {
-            Admission::Sent(_) => Ok(()),
+            Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
         }
@@ -396,8 +394,7 @@ fn spare(mut headers: HeaderMap) {
 }
 
 enum Admission {
-    /// In that place.
-    Sent(u64),
+    Sent,
     /// There is no room; the waker is in place, if the policy is to wait.
     Wait,
     Refused(PublishError),
@@ -559,7 +556,7 @@ impl Future for Publish<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.message.poll_send(this.shared, None, cx).map_ok(drop)
+        this.message.poll_send(this.shared, None, cx)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -155,10 +154,8 @@ impl Future for Request<'_> {
                     let State::Sending(slot) = std::mem::replace(&mut this.state, State::Over) else {
                         continue;
                     };
-                    match sent {
-                        Poll::Ready(Ok(place)) => slot.sent(place),
-                        Poll::Ready(Err(error)) => return Poll::Ready(Err(not_sent(error))),
-                        Poll::Pending => {}
+                    if let Poll::Ready(Err(error)) = sent {
+                        return Poll::Ready(Err(not_sent(error)));
                     }
                     this.state = State::Sent(slot);
                     if fresh {
@@ -318,16 +315,6 @@ impl Slot {
     pub(crate) fn expect_reply_by(&self, deadline: std::time::Instant) {
         self.shared.waits().requests.expect_reply_by(self.token, deadline);
         self.shared.note_deadline(deadline);
-    }
-
-    /// The request is in the outbox, in that place among all messages of the connection.
-    #[inline]
-    pub(crate) fn sent(&self, place: u64) {
-        if !self.shared.renews.load(Ordering::Acquire) {
-            // Nobody will ask.
-            return;
-        }
-        self.shared.waits().requests.sent(self.token, place);
     }
 
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {

@@ -119,8 +119,7 @@ impl Future for RequestMany<'_> {
                 Poll::Pending
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(not_sent(error))),
-            Poll::Ready(Ok(place)) => {
-                slot.sent(place);
+            Poll::Ready(Ok(())) => {
                 let limits =
                     std::mem::replace(&mut this.limits, Limits { max: None, stall: None, sentinel: None });
                 Poll::Ready(Ok(Replies {

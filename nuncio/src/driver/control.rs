@@ -146,9 +146,10 @@ impl Driver {
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn fail_requests(&self, failure: &Failure) {
+    /// Fails the open requests up to that number.
+    pub(super) fn fail_requests(&self, newest: u64, failure: &Failure) {
         let mut wakers = Vec::new();
-        self.shared.waits().requests.fail_all(failure, &mut wakers);
+        self.shared.waits().requests.fail_until(newest, failure, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }

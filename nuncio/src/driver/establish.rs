@@ -4,7 +4,6 @@ use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -102,9 +101,6 @@ impl Driver {
                 self.outdated = None;
                 let mut link = Link::new(io, input, info, id, host_port(server), &self.shared.config);
                 link.renewal = Renewal::new(presented, self.renewed, self.seed.f64());
-                if link.renewal.deadline().is_some() {
-                    self.shared.renews.store(true, Ordering::Release);
-                }
                 Ok(Ok(link))
             }
             Err(error) => {

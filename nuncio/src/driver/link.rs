@@ -77,7 +77,7 @@ impl Link {
     }
 
     /// Makes what the server said of itself known to the handles.
-    pub(crate) fn take_over(&self, core: &mut Core) {
+    pub(crate) fn take_over(&mut self, core: &mut Core) {
         core.info = Arc::new(self.info.clone());
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
@@ -90,6 +90,7 @@ impl Link {
             core.note_dropped(dropped);
         }
         core.max_payload = max;
+        self.io.set_max_payload(max);
     }
 
     /// There are messages that the server has not confirmed.

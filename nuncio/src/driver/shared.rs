@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -44,8 +44,6 @@ pub(crate) struct Shared {
     pool: Mutex<Pool>,
     pub(crate) events: Hub,
     pub(crate) counters: Counters,
-    /// A connection had credentials that expire, so one may be left with requests open.
-    pub(crate) renews: AtomicBool,
     closed: watch::Sender<Option<CloseReason>>,
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
     earliest: AtomicU64,
@@ -195,7 +193,6 @@ impl Shared {
             pool: Mutex::new(pool),
             events: Hub::default(),
             counters: Counters::default(),
-            renews: AtomicBool::new(false),
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),
             base: now(),

@@ -24,8 +24,6 @@ pub(super) struct Stock {
     pub(super) in_doubt: u64,
     /// Not written, kept for the next connection.
     pub(super) kept: u64,
-    /// The place of the last message that is not kept, among all of the connection.
-    pub(super) last: u64,
 }
 
 impl Driver {
@@ -54,22 +52,12 @@ impl Driver {
         self.leaving = Leaving::No;
         // Who leaves a lame server has waited for what it owed; replies to the rest come through the next one.
         if self.shared.config.fail_requests_on_disconnect && !moved {
-            if renewed {
-                // What is kept is sent with the new credentials and answered there.
-                self.give_up_requests(stock.last);
-            } else {
-                self.fail_requests(&Failure::Disconnected);
-            }
+            // What was held back is sent with the new credentials and answered there.
+            let newest = if renewed { link.renewal.newest() } else { u64::MAX };
+            self.fail_requests(newest, &Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
         self.lost_by(&link.server, cause, stock);
-    }
-
-    /// Fails the requests among the messages up to that place.
-    fn give_up_requests(&self, last: u64) {
-        let mut wakers = Vec::new();
-        self.shared.waits().requests.give_up(last, &Failure::Disconnected, &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn take_stock(&mut self) -> (Stock, Vec<Fence>) {
@@ -91,7 +79,6 @@ impl Driver {
             torn: salvage.torn,
             in_doubt: written.saturating_sub(ledger.confirmed),
             kept: kept_messages,
-            last: ledger.published.saturating_sub(kept_messages),
         };
         ledger.lost += stock.torn;
         ledger.maybe_lost += stock.in_doubt;
@@ -144,7 +131,7 @@ impl Driver {
         for entry in entries {
             entry.route.end(end.clone());
         }
-        self.fail_requests(&Failure::Closed(reason.clone()));
+        self.fail_requests(u64::MAX, &Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);

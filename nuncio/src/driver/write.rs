@@ -78,9 +78,16 @@ impl Driver {
             link.confirm_soon();
         }
         room.into_iter().for_each(Waker::wake);
-        if question.is_some() && !self.shared.waits().requests.is_empty() {
-            // One may have got into the batch since the last look: its reply is waited for as well.
-            link.renewal.put_off();
+        if question.is_some() {
+            let (newest, any) = {
+                let requests = &self.shared.waits().requests;
+                (requests.newest(), !requests.is_empty())
+            };
+            link.renewal.sent_requests(newest);
+            if any {
+                // One may have got into the batch since the last look: its reply is waited for as well.
+                link.renewal.put_off();
+            }
         }
         if !changes.is_empty() {
             self.apply(changes);

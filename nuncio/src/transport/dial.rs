@@ -35,14 +35,11 @@ pub(crate) async fn open_websocket(
     server: &ServerAddr,
     deadline: Instant,
 ) -> Result<Transport, ConnectError> {
-    let tls = io.tls_info();
-    let opened = timeout_at(deadline, websocket::open(io, config, server, tls.is_some()))
+    let encrypted = io.is_tls();
+    let opened = timeout_at(deadline, websocket::open(io, config, server, encrypted))
         .await
         .map_err(|_| late(config, server, "WebSocket upgrade"))?;
-    opened.map(|stream| match tls {
-        Some(info) => Transport::OverTls(Box::new(stream), info),
-        None => Transport::Custom(Box::new(stream)),
-    })
+    opened.map(|stream| Transport::WebSocket(Box::new(stream)))
 }
 
 #[cfg(not(feature = "websocket"))]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nuncio::{Auth, Client, DisconnectCause, Event, Events, Message, RequestError};
+use nuncio_testkit::{Proxy, eventually};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep_until};
 
@@ -130,6 +131,39 @@ async fn a_request_that_does_not_fail_on_disconnect_gets_its_reply_on_the_renewe
     r.nc.flush().await.unwrap();
     r.open.respond("late").await.unwrap();
     assert_eq!(r.asking.await.unwrap().unwrap().payload(), b"late");
+}
+
+#[tokio::test]
+async fn a_request_made_in_the_middle_of_a_renewal_goes_out_with_the_new_credentials() {
+    let op = Operator::start().await;
+    let proxy = Proxy::start(op.server.addr()).await.unwrap();
+    let path = op.path("user.creds");
+    write(&path, &text(&op.expiring(in_secs(8))));
+    let service = nuncio::connect(op.server.url()).auth(Auth::creds(text(&op.user(|_| ())))).await.unwrap();
+    let answer = service.subscribe("q").callback(|m| m.respond("answer").try_send().unwrap());
+    let _answer = answer.await.unwrap();
+    service.flush().await.unwrap();
+    let nc = nuncio::connect(proxy.url()).auth(Auth::creds_file(&path)).await.unwrap();
+    let mut events = nc.events();
+    nc.flush().await.unwrap();
+    write(&path, &text(&op.expiring(in_secs(1000))));
+    // The question whether the server has got everything is the next that is written; the answer does not come yet.
+    proxy.to_client().stall();
+    let before = nc.statistics().out_bytes;
+    let asked = || nc.statistics().out_bytes > before;
+    eventually("the question", SOON, asked).await.unwrap();
+    let asking = tokio::spawn({
+        let nc = nc.clone();
+        async move { nc.request("q", "").timeout(SOON).await }
+    });
+    eventually("the request", SOON, || nc.statistics().buffered == 1).await.unwrap();
+    proxy.to_client().flow();
+    assert_eq!(asking.await.unwrap().unwrap().payload(), b"answer");
+    let renewed = event(&mut events, |e| match e {
+        Event::Disconnected { cause, kept, .. } => Some((cause, kept)),
+        _ => None,
+    });
+    assert_eq!(renewed.await, (DisconnectCause::CredentialsRenewed, 1));
 }
 
 #[tokio::test]

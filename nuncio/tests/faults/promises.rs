@@ -127,6 +127,8 @@ async fn an_episode_of_slowness_writes_at_most_two_lines_however_much_is_dropped
     // Once without listening, so that no other test is just about to be the first at a place that tells.
     episode().await;
     let lines = Lines::default();
+    // With a second listener, each place that tells asks both, whichever thread comes there first.
+    let _second = tracing::Dispatch::new(Lines::default());
     let _listening = tracing::subscriber::set_default(lines.clone());
     tracing::callsite::rebuild_interest_cache();
     episode().await;

@@ -10,7 +10,7 @@ use super::MOST_DIALS;
 use super::load::{Ended, PATIENCE};
 
 /// A failure is told this soon after the deadline, on however busy a machine.
-const SLACK: Duration = Duration::from_millis(500);
+const SLACK: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
