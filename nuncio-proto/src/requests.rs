@@ -127,12 +127,12 @@ impl<M, F> Requests<M, F> {
         Some(request.waker.take())
     }
 
-    /// Fails every request that is not answered yet.
-    pub fn fail_all(&mut self, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet.
+    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for request in self.slots.iter_mut() {
+        for request in self.slots.iter_mut().filter(|request| request.age <= age) {
             if request.failure.is_some() || (!request.many && request.first.is_some()) {
                 continue;
             }
@@ -283,11 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn requests_up_to_a_number_fail_and_later_ones_go_on() {
+        let mut table = Table::default();
+        let [answered, old] = [(); 2].map(|()| table.open(1, false, None, None));
+        let newest = table.newest();
+        let new = table.open(1, false, None, None);
+        table.deliver(answered, 7);
+        table.fail_until(newest, &"gone", &mut Vec::new());
+        assert_eq!(poll(&mut table, answered), Poll::Ready(Ok(7)));
+        assert_eq!(poll(&mut table, old), Poll::Ready(Err("gone")));
+        assert_eq!(poll(&mut table, new), Poll::Pending);
+    }
+
+    #[test]
     fn a_reply_that_came_in_time_survives_failure_of_all() {
         let mut table = Table::default();
         let a = table.open(1, false, None, None);
         table.deliver(a, 5);
-        table.fail_all(&"disconnected", &mut Vec::new());
+        table.fail_until(u64::MAX, &"disconnected", &mut Vec::new());
         assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
     }
 }

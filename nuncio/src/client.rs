@@ -13,6 +13,7 @@ use crate::connect::check_servers;
 use crate::driver::shared::{Shared, Stage};
 use crate::error::{CloseReason, ConnectError, DrainError, FlushError, PublishError, UserInfoError};
 use crate::events::Events;
+use crate::jetstream::JetStream;
 use crate::publish::{Outgoing, Publish, Subject};
 use crate::request::Request;
 use crate::servers::Servers;
@@ -392,6 +393,18 @@ impl Client {
     /// Cancel safe.
     pub async fn user_info(&self) -> Result<UserInfo, UserInfoError> {
         user_info::user_info(self).await
+    }
+
+    /// JetStream over this connection: streams, consumers and confirmed publishing.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// println!("level {} of the API", nc.jetstream().level().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn jetstream(&self) -> JetStream {
+        JetStream::new(self.clone())
     }
 
     /// A new, unique subject below the inbox prefix, to receive replies on.

@@ -443,6 +443,10 @@ pub enum Error {
     Header(#[from] HeaderError),
     #[error(transparent)]
     Codec(#[from] CodecError),
+    #[error(transparent)]
+    JetStream(#[from] crate::jetstream::Error),
+    #[error(transparent)]
+    JetStreamPublish(#[from] crate::jetstream::PublishError),
 }
 
 /// Bytes as text for errors and logs: lossy and cut to a sensible length.

@@ -57,6 +57,7 @@ mod driver;
 pub mod error;
 mod events;
 mod flush;
+pub mod jetstream;
 mod message;
 mod publish;
 mod queue;

@@ -431,6 +431,31 @@ fn pass_on(
     if idle && core.up { core.driver.take() } else { None }
 }
 
+/// How far control frames may exceed the limit of the outgoing buffer: they steer what will empty it again.
+const POST_BEYOND: usize = 1024 * 1024;
+
+/// Sends a small message that steers something now, whatever the policy for a full buffer is.
+pub(crate) fn post(
+    shared: &Shared,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    payload: &[u8],
+) -> Result<(), PublishError> {
+    let mut message = Outgoing::new(subject.into(), payload.into());
+    message.check(false)?;
+    let size = message.size();
+    let mut core = shared.core();
+    message.allowed(&core, size)?;
+    let (buffered, limit) = (core.buffered_bytes(), shared.config.outbox_limit.saturating_add(POST_BEYOND));
+    if buffered > limit {
+        return Err(PublishError::Full { buffered, limit });
+    }
+    let waker = encode(&mut core, subject, reply, None, &outbox::Payload::Borrowed(payload), size);
+    drop(core);
+    waker.into_iter().for_each(Waker::wake);
+    Ok(())
+}
+
 /// A message about to be published: set its options, then await it.
 ///
 /// Returned by [`Client::publish`](crate::Client::publish) and [`Message::respond`](crate::Message::respond).

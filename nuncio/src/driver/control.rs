@@ -54,14 +54,19 @@ impl Driver {
     }
 
     fn answer_fence(&mut self, link: &mut Link) {
-        let fence = {
+        let (fence, is_all) = {
             let mut core = self.shared.core();
             let Some(fence) = core.fences.pong() else { return };
             core.ledger.confirmed = fence.messages;
-            fence
+            let is_all = fence.messages >= core.ledger.taken;
+            (fence, is_all)
         };
         link.unconfirmed = 0;
         self.decided(fence.announced);
+        link.confirm_at = None;
+        if !is_all {
+            link.confirm_soon();
+        }
         match fence.waiter {
             Waiter::Nobody => {}
             Waiter::Renewal(number) => link.renewal.confirmed(number),
@@ -135,9 +140,10 @@ impl Driver {
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn fail_requests(&self, failure: &Failure) {
+    /// Fails the open requests up to that number.
+    pub(super) fn fail_requests(&self, newest: u64, failure: &Failure) {
         let mut wakers = Vec::new();
-        self.shared.waits().requests.fail_all(failure, &mut wakers);
+        self.shared.waits().requests.fail_until(newest, failure, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }

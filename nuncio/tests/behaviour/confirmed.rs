@@ -21,6 +21,15 @@ rules! {
         assert_eq!(texts(&mut sub, 1).await, ["at once"]);
     }
 
+    async fn nothing_published_after_a_confirmed_subscription_is_missed(t: Target) {
+        let (a, b) = t.clients().await;
+        for n in 0..300 {
+            let mut sub = a.subscribe(unique()).confirmed().await.unwrap();
+            b.publish(sub.subject(), n.to_string()).await.unwrap();
+            assert_eq!(texts(&mut sub, 1).await, [n.to_string()]);
+        }
+    }
+
     on limited() =>
     async fn a_denial_is_an_error_that_names_the_subject(t: Target) {
         let nc = t.connect().user_and_password("limited", "pw").await.unwrap();

@@ -10,7 +10,7 @@ use crate::tree::root;
 const LATER: [(&str, &[&str]); 3] = [
     ("JetStream", &["172", "S21"]),
     ("Service API", &["173", "174", "175", "176", "177", "198", "S22"]),
-    ("the next slice", &["1", "2", "3", "18", "127", "143", "147", "149", "167", "180"]),
+    ("the next slice", &["18", "127", "180"]),
 ];
 
 /// One row of a table: the first cell, and what the last one names.
