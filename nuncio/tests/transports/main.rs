@@ -13,6 +13,8 @@ mod support;
 #[cfg(feature = "websocket-deflate")]
 mod agreed;
 #[cfg(feature = "websocket-deflate")]
+mod embedded;
+#[cfg(feature = "websocket-deflate")]
 mod frames;
 #[cfg(feature = "websocket-deflate")]
 mod gate;
