@@ -125,7 +125,7 @@ pub(crate) fn all() -> Vec<Work> {
         over(Over::Tls, "subscribe 128 B, TLS", Verb::Subscribe, 1_000_000, Flood),
         over(Over::WebSocket, "publish 128 B, WebSocket", Verb::Publish, 1_000_000, Discard),
         over(Over::WebSocket, "subscribe 128 B, WebSocket", Verb::Subscribe, 1_000_000, Flood),
-        row("publish and subscribe 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
+        row("publish and receive 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
         row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard),
         row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats),
     ]

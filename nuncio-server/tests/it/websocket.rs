@@ -154,10 +154,7 @@ async fn frames_are_answered_as_by_the_real_server() {
         ("a pong that nobody asked for", [frame(true, Opcode::Pong, MASK, b"x"), text("PING\r\n")].concat()),
         ("no mask", frame(true, Opcode::Binary, None, bytes)),
         ("a fragment of nothing", frame(true, Opcode::Continuation, MASK, bytes)),
-        (
-            "a message within another",
-            [frame(false, Opcode::Binary, MASK, b""), text("PING\r\n")].concat(),
-        ),
+        ("a message within another", [frame(false, Opcode::Binary, MASK, b""), text("PING\r\n")].concat()),
         ("a ping in fragments", frame(false, Opcode::Ping, MASK, b"")),
         ("an unknown operation", vec![0x83, 0x80, 1, 2, 3, 4]),
         ("a close", [text("PING\r\n"), Control::close(1000, "bye").encoded()].concat()),
