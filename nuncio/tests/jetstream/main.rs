@@ -18,6 +18,7 @@ mod direct;
 mod ensure;
 mod get;
 mod levels;
+mod lists;
 mod snapshots;
 mod streams;
 mod told;
