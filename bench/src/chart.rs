@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::report::Row;
 
-const LEFT: f64 = 300.0;
+const LEFT: f64 = 310.0;
 const RIGHT: f64 = 90.0;
 const WIDTH: f64 = 900.0;
 const BAR: f64 = 14.0;

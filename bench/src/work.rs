@@ -127,7 +127,7 @@ pub(crate) fn all() -> Vec<Work> {
         over(Over::Tls, "subscribe 128 B, TLS", Verb::Subscribe, 1_000_000, Flood),
         over(Over::WebSocket, "publish 128 B, WebSocket", Verb::Publish, 1_000_000, Discard),
         over(Over::WebSocket, "subscribe 128 B, WebSocket", Verb::Subscribe, 1_000_000, Flood),
-        row("publish and subscribe 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
+        row("publish and receive 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
         row("stream publish 128 B, one at a time", Verb::Store { in_flight: 1 }, 128, 0, 20_000, Nats),
         row("stream publish 128 B, 256 in flight", Verb::Store { in_flight: 256 }, 128, 0, 400_000, Nats),
         row(
