@@ -8,6 +8,7 @@ use nuncio::context::{self, Context, ContextError};
 use nuncio::{Auth, Client, Connect, Servers, Tls, WhenFull};
 
 use crate::exit::Failure;
+use crate::jetstream::Api;
 use crate::syntax::Global;
 
 /// The options of every command, known to be good.
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     tls: Option<Tls>,
     proxy: Option<Socks5>,
     inbox_prefix: Option<String>,
+    /// Where JetStream's API is, as far as the context says.
+    pub(crate) api: Api,
     allow_plaintext_auth: bool,
     share_credentials: bool,
     name: String,
@@ -75,6 +78,7 @@ pub(crate) fn resolve(global: Global, command: &str) -> Result<Settings, Failure
         tls: tls(certificates, global.tlsfirst, context)?,
         proxy,
         inbox_prefix: inbox_prefix.or_else(|| context.and_then(Context::inbox_prefix).map(str::to_owned)),
+        api: context.map(Api::of_context).unwrap_or_default(),
         allow_plaintext_auth: global.allow_plaintext_auth,
         share_credentials: global.share_credentials,
         name: global.name.unwrap_or_else(|| format!("nuncio {command}")),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use nuncio::context::ContextError;
+use nuncio::jetstream;
 use nuncio::{
     CloseReason, ConnectError, ConnectionClosed, FlushError, PublishError, RequestError, SubscribeError,
     SubscriptionEnd,
@@ -156,6 +157,23 @@ impl From<RequestError> for Failure {
             RequestError::Disconnected { .. } => Self::connection(error.to_string()),
             RequestError::Publish(error) => error.into(),
             RequestError::Closed(closed) => closed.into(),
+            error => Self::error(error.to_string()),
+        }
+    }
+}
+
+impl From<jetstream::Error> for Failure {
+    fn from(error: jetstream::Error) -> Self {
+        match error {
+            jetstream::Error::Name(_)
+            | jetstream::Error::Prefix(_)
+            | jetstream::Error::Option { .. }
+            | jetstream::Error::Body { .. } => Self::usage(error.to_string()),
+            jetstream::Error::Timeout { .. } => {
+                Self::timeout(format!("{error}; raise --timeout if it is only slow"))
+            }
+            jetstream::Error::Subscribe(error) => error.into(),
+            jetstream::Error::Request(error) => error.into(),
             error => Self::error(error.to_string()),
         }
     }

@@ -8,12 +8,14 @@ mod command;
 mod connect;
 mod exit;
 mod headers;
+mod jetstream;
 mod notes;
 mod output;
 mod payload;
 mod program;
 mod stop;
 mod syntax;
+mod table;
 
 use std::process::ExitCode;
 

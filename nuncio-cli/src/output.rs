@@ -5,8 +5,10 @@ use std::io::{self, BufWriter, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use nuncio::Message;
+use nuncio::{HeaderError, HeaderView, Message};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::table::{Row, write_table};
 
 /// Something to print: as JSON by its [`Serialize`], and for people.
 pub(crate) trait Show: Serialize {
@@ -36,6 +38,18 @@ impl Output {
         } else {
             value.show(&mut self.out)
         }
+    }
+
+    /// As a table for people, as one object a line for programs. Nothing of nothing.
+    pub(crate) fn table<R: Row>(&mut self, rows: &[R]) -> io::Result<()> {
+        if !self.json {
+            return write_table(&mut self.out, rows);
+        }
+        for row in rows {
+            serde_json::to_writer(&mut self.out, row)?;
+            self.out.write_all(b"\n")?;
+        }
+        Ok(())
     }
 
     /// Writes these bytes as they are, and an end of line.
@@ -105,10 +119,7 @@ impl MessageLine<'_> {
         let message = self.message;
         map.serialize_entry("subject", &message.subject())?;
         map.serialize_entry("reply", &message.reply())?;
-        map.serialize_entry("headers", &Headers(message))?;
-        if let Err(error) = message.headers() {
-            map.serialize_entry("headers_error", &error.to_string())?;
-        }
+        header_entries(map, message.headers())?;
         if let Some(status) = message.status() {
             map.serialize_entry("status", &status.code())?;
             map.serialize_entry("description", &String::from_utf8_lossy(status.description))?;
@@ -126,15 +137,7 @@ impl MessageLine<'_> {
                 (String::from_utf8_lossy(status.code_text), String::from_utf8_lossy(status.description));
             writeln!(out, "status {} {}", printable(&code), printable(&text))?;
         }
-        match self.message.headers() {
-            Ok(headers) => {
-                for (name, value) in headers.iter() {
-                    writeln!(out, "{name}: {}", printable(value))?;
-                }
-                Ok(())
-            }
-            Err(error) => writeln!(out, "(malformed headers: {})", printable(&error.to_string())),
-        }
+        show_headers(out, self.message.headers())
     }
 }
 
@@ -169,19 +172,47 @@ impl Show for MessageLine<'_> {
     }
 }
 
-/// Headers as an object of arrays, names in the order of their first value.
-struct Headers<'a>(&'a Message);
-
-impl Serialize for Headers<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (name, value) in self.0.headers().iter().flat_map(|headers| headers.iter()) {
-            match groups.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, values)) => values.push(value),
-                None => groups.push((name, vec![value])),
-            }
+/// Adds `headers`, an object of arrays with names in the order of their first value, and `headers_error` where they are
+/// malformed.
+pub(crate) fn header_entries<M: SerializeMap>(
+    map: &mut M,
+    headers: Result<HeaderView<'_>, HeaderError>,
+) -> Result<(), M::Error> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, value) in headers.iter().flat_map(|headers| headers.iter()) {
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((name, vec![value])),
         }
-        serializer.collect_map(groups)
+    }
+    map.serialize_entry("headers", &Grouped(groups))?;
+    match &headers {
+        Err(error) => map.serialize_entry("headers_error", &error.to_string()),
+        Ok(_) => Ok(()),
+    }
+}
+
+struct Grouped<'a>(Vec<(&'a str, Vec<&'a str>)>);
+
+impl Serialize for Grouped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, values)| (name, values)))
+    }
+}
+
+/// Writes headers for people, a line each.
+pub(crate) fn show_headers(
+    out: &mut dyn Write,
+    headers: Result<HeaderView<'_>, HeaderError>,
+) -> io::Result<()> {
+    match headers {
+        Ok(headers) => {
+            for (name, value) in headers.iter() {
+                writeln!(out, "{name}: {}", printable(value))?;
+            }
+            Ok(())
+        }
+        Err(error) => writeln!(out, "(malformed headers: {})", printable(&error.to_string())),
     }
 }
 

@@ -8,6 +8,7 @@ mod reply;
 mod request;
 mod rtt;
 mod server;
+mod stream;
 mod subscribe;
 
 use clap::Subcommand;
@@ -70,6 +71,7 @@ commands! {
     Rtt("rtt"): rtt;
     Events("events"): events;
     Server("server"): server;
+    Stream("stream"): stream;
     Context("context"): context;
     Bench("bench"): bench;
 }

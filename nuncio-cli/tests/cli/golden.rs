@@ -28,15 +28,26 @@ async fn the_help_of_the_options_of_every_command() {
     assert_golden("options.txt", global);
 }
 
+/// The help of a command and of the commands below it, without the options of every command.
+async fn helps(command: &str, verbs: &[&str]) -> String {
+    let mut all = help(&[command, "--help"]).await;
+    all.truncate(all.find("Connection and output:").unwrap());
+    for verb in verbs {
+        let help = help(&[command, verb, "--help"]).await;
+        all = all.trim_end().to_owned() + "\n\n" + help.split_once("Connection and output:").unwrap().0;
+    }
+    all.trim_end().to_owned() + "\n\n"
+}
+
 #[tokio::test]
 async fn the_help_of_contexts() {
-    let mut all = String::new();
-    for arguments in [&["context"][..], &["context", "ls"], &["context", "select"], &["context", "show"]] {
-        let help = help(&[arguments, &["--help"]].concat()).await;
-        all.push_str(help.split_once("Connection and output:").unwrap().0.trim_end());
-        all.push_str("\n\n");
-    }
-    assert_golden("context-help.txt", &all);
+    assert_golden("context-help.txt", &helps("context", &["ls", "select", "show"]).await);
+}
+
+#[tokio::test]
+async fn the_help_of_streams() {
+    let verbs = ["ls", "report", "info", "add", "edit", "ensure", "get", "view", "purge", "rm"];
+    assert_golden("stream-help.txt", &helps("stream", &verbs).await);
 }
 
 #[tokio::test]

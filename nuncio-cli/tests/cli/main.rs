@@ -13,6 +13,7 @@ mod reply;
 mod request;
 mod rtt;
 mod server;
+mod stream;
 mod subscribe;
 mod tls;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use nuncio::Client;
 use nuncio_server::Server;
+use nuncio_testkit::NatsServer;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -95,6 +97,18 @@ fn client(server: &Server, arguments: &[&str]) -> Command {
     }
     command.args(arguments);
     command
+}
+
+/// The program as a client of a nats-server.
+fn of(server: &NatsServer, arguments: &[&str]) -> Command {
+    let mut command = program(arguments);
+    command.env("NATS_URL", server.url()).env("NATS_TIMEOUT", "50s");
+    command
+}
+
+/// A nats-server with JetStream.
+async fn jetstream() -> NatsServer {
+    NatsServer::builder().jetstream().start().await.unwrap()
 }
 
 async fn finish(child: Child) -> Ran {
