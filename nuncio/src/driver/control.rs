@@ -63,6 +63,7 @@ impl Driver {
         };
         link.unconfirmed = 0;
         self.decided(fence.announced);
+        self.denials.answered();
         link.confirm_at = None;
         if !is_all {
             link.confirm_soon();
@@ -76,6 +77,9 @@ impl Driver {
             }
             Waiter::Confirm(done) => {
                 let _ = done.send(());
+            }
+            Waiter::Published { subject, since, done } => {
+                let _ = done.send(self.denials.contain(subject, since));
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
             Waiter::Drain => self.ending.answered(),
@@ -135,8 +139,10 @@ impl Driver {
         self.shared.events.emit(&Event::ServerError(error));
     }
 
-    fn deny_publish(&self, subject: &[u8]) {
-        let waker = self.shared.waits().requests.fail_subject(hash(subject), Failure::Denied);
+    fn deny_publish(&mut self, subject: &[u8]) {
+        let subject = hash(subject);
+        self.denials.note(subject);
+        let waker = self.shared.waits().requests.fail_subject(subject, Failure::Denied);
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 

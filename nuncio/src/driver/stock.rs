@@ -95,6 +95,7 @@ impl Driver {
                 | Waiter::Leave
                 | Waiter::Flush(_)
                 | Waiter::Confirm(..)
+                | Waiter::Published { .. }
                 | Waiter::Renewal(_) => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),

@@ -90,6 +90,14 @@ pub enum Error {
         /// Why.
         problem: String,
     },
+    /// A restore broke off.
+    #[error("the restore of stream \"{stream}\" broke off: {problem}; begin again, with a whole snapshot")]
+    Restore {
+        /// The stream.
+        stream: String,
+        /// Why.
+        problem: &'static str,
+    },
     /// What the answer comes on could not be subscribed to.
     #[error("{0}")]
     Subscribe(#[from] SubscribeError),

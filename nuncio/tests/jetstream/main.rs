@@ -21,6 +21,7 @@ mod ensure;
 mod fast;
 mod get;
 mod levels;
+mod lists;
 mod outage;
 mod publish;
 mod publisher;
