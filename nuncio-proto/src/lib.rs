@@ -157,6 +157,7 @@
 //! | greetings | [`info`] (`INFO`), [`connect`] (`CONNECT`), [`secret`] (what is never printed) |
 //! | going out | [`outbox`] (frames to be written, and what is left of them after a cut) |
 //! | coming in | [`registry`] (subscriptions), [`requests`] (who awaits which reply), [`slots`] (the slab beneath) |
+//! | JetStream | [`js`] (acknowledgements, statuses, pull, ordered and push consumers) |
 //! | the life of a connection | [`session`] (handshake, keepalive, fences, timers), [`pool`] (servers, back-off), [`server_error`] (`-ERR`) |
 
 pub mod addr;
@@ -170,6 +171,7 @@ pub mod fuzzing;
 pub mod header;
 pub mod inbox;
 pub mod info;
+pub mod js;
 mod json;
 pub mod message;
 pub mod op;
