@@ -15,6 +15,8 @@ pub(crate) enum Verb {
     Subscribe,
     /// Send requests to a server that echoes, so many at once.
     Request { in_flight: usize },
+    /// Publish to a stream and have each message confirmed, so many in flight at once.
+    Store { in_flight: usize },
 }
 
 /// One row of the table.
@@ -57,7 +59,7 @@ pub(crate) struct Figures {
 pub(crate) const HEADERS: [(&str, &str); 2] = [("trace", "0123456789abcdef"), ("tenant", "blue")];
 
 pub(crate) fn all() -> Vec<Work> {
-    use servers::Kind::{Discard, Echo, Flood};
+    use servers::Kind::{Discard, Echo, Flood, Nats};
     let row = |name, verb, size, headers, messages, server| Work {
         name,
         verb,
@@ -84,5 +86,19 @@ pub(crate) fn all() -> Vec<Work> {
         row("request 128 B, one at a time", Verb::Request { in_flight: 1 }, 128, 0, 20_000, Echo),
         row("request 128 B, 64 at once", Verb::Request { in_flight: 64 }, 128, 0, 400_000, Echo),
         row("request 128 B, 256 at once", Verb::Request { in_flight: 256 }, 128, 0, 600_000, Echo),
+        row("stream publish 128 B, one at a time", Verb::Store { in_flight: 1 }, 128, 0, 20_000, Nats),
+        row("stream publish 128 B, 256 in flight", Verb::Store { in_flight: 256 }, 128, 0, 400_000, Nats),
+        row(
+            "stream publish 16 KiB, 256 in flight",
+            Verb::Store { in_flight: 256 },
+            16 * 1024,
+            0,
+            40_000,
+            Nats,
+        ),
     ]
 }
+
+/// The stream that messages are stored in, in memory, so that the disk is not measured.
+pub(crate) const STREAM: &str =
+    r#"{"name":"BENCH","subjects":["bench.>"],"storage":"memory","max_msgs":10000}"#;

@@ -68,6 +68,25 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// What the library calls options, and what they are called on the command line.
+const FLAGS: [(&str, &str); 10] = [
+    ("`Tls::ca_file` or `Tls::ca_pem`", "--tlsca"),
+    ("`Tls::ca_file` or `Tls::webpki_roots`", "--tlsca"),
+    ("`Tls::client_cert_files`", "--tlscert and --tlskey"),
+    (", or `Tls::server_name`", ""),
+    ("`handshake_first`", "--tlsfirst"),
+    ("`Connect::tls`", "--tlsca"),
+    ("`Connect::user_and_password` or `Connect::token`", "--user and --password, or --token"),
+    ("set `Connect::share_credentials`", "give --share-credentials"),
+    ("set `Connect::allow_plaintext_auth`", "give --allow-plaintext-auth"),
+    ("`user_and_password`", "user:password@ in the URL of --socks-proxy"),
+];
+
+/// The mend that an error of the library's names, as it is written on the command line.
+fn in_flags(text: String) -> String {
+    FLAGS.iter().fold(text, |text, (option, flag)| text.replace(option, flag))
+}
+
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         match error {
@@ -75,7 +94,7 @@ impl From<ConnectError> for Failure {
                 "{server} did not answer within {after:?}: {stage}; raise --timeout if it is only slow"
             )),
             ConnectError::Address(_) | ConnectError::Option { .. } => Self::usage(error.to_string()),
-            error => Self::connection(error.to_string()),
+            error => Self::connection(in_flags(error.to_string())),
         }
     }
 }
@@ -99,7 +118,7 @@ impl From<CloseReason> for Failure {
     fn from(reason: CloseReason) -> Self {
         Self::connection(match reason {
             CloseReason::ReconnectOff(cause) => format!("the connection was lost: {cause}"),
-            reason => format!("the connection is closed: {reason}"),
+            reason => in_flags(format!("the connection is closed: {reason}")),
         })
     }
 }
@@ -226,6 +245,35 @@ mod tests {
             one_line(text),
             "the following required arguments were not provided: <SUBJECT>; see --help"
         );
+    }
+
+    #[test]
+    fn a_mend_is_told_by_the_flags_of_the_command_line() {
+        use nuncio::{ServerError, TlsProblem};
+        let server = || "a:1".to_owned();
+        let withheld = ConnectError::CredentialsWithheld {
+            server: server(),
+            error: ServerError::AuthorizationViolation,
+        };
+        let exhausted = CloseReason::Exhausted { last: Box::new(withheld.clone()) };
+        let tls = |problem| ConnectError::Tls { server: server(), problem }.into();
+        let message = String::new;
+        for (failure, flags) in [
+            (
+                ConnectError::PlaintextAuth { server: server(), secret: "a token" }.into(),
+                "--allow-plaintext-auth",
+            ),
+            (withheld.into(), "--share-credentials"),
+            (exhausted.into(), "--user and --password, or --token"),
+            (tls(TlsProblem::UnknownAuthority), "--tlsca"),
+            (tls(TlsProblem::NoAuthorities { message: message() }), "--tlsca"),
+            (tls(TlsProblem::ClientCertificate { message: message() }), "--tlscert"),
+            (tls(TlsProblem::Ended { message: message() }), "--tlskey"),
+            (tls(TlsProblem::ClearText { said: message() }), "--tlsfirst"),
+        ] {
+            let Failure::Told(Code::Connection, text) = failure else { panic!("{failure:?}") };
+            assert!(text.contains(flags) && !text.contains('`'), "{text}");
+        }
     }
 
     #[test]

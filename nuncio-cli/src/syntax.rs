@@ -42,9 +42,11 @@ pub(crate) struct Global {
     /// environment rather than on the command line, where other users of the machine can see them.
     #[arg(short, long, global = true, env = "NATS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// NATS context to take servers, credentials and inbox prefix from; other options go before it.
+    /// NATS context to take servers, credentials, TLS, proxy and inbox prefix from; other options go before it.
     ///
-    /// Without it, and without --server, the selected context is used, if one is: see `nuncio context`. Without any of
+    /// Credentials are not mixed: any that are given replace all of the context's.
+    ///
+    /// Without --context, and without --server, the selected context is used, if one is: see `nuncio context`. Without any of
     /// them the server is nats://127.0.0.1:4222.
     #[arg(long, global = true, env = "NATS_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,
@@ -63,11 +65,38 @@ pub(crate) struct Global {
     /// File with the seed of a user's NKEY to log in with.
     #[arg(long, global = true, env = "NATS_NKEY", value_name = "FILE", value_parser = path)]
     pub(crate) nkey: Option<PathBuf>,
+    /// File with the certificates of the authorities to trust, instead of the system's. This, like each option of TLS, makes
+    /// TLS a must.
+    #[arg(long, global = true, env = "NATS_CA", value_name = "FILE", value_parser = path)]
+    pub(crate) tlsca: Option<PathBuf>,
+    /// File with the certificate to show to the server; goes with --tlskey.
+    #[arg(long, global = true, env = "NATS_CERT", value_name = "FILE", value_parser = path)]
+    pub(crate) tlscert: Option<PathBuf>,
+    /// File with the private key of that certificate.
+    #[arg(long, global = true, env = "NATS_KEY", value_name = "FILE", value_parser = path)]
+    pub(crate) tlskey: Option<PathBuf>,
+    /// Begin with TLS, before the server says anything; for servers with `handshake_first`.
+    #[arg(long, global = true)]
+    pub(crate) tlsfirst: bool,
+    /// Let passwords, tokens and bearer JWTs go to other machines without TLS, where anybody on the way can read them.
+    #[arg(long, global = true)]
+    pub(crate) allow_plaintext_auth: bool,
+    /// Let servers that the cluster tells of have the user and password, or the token, in the URL of a server.
+    ///
+    /// They have those of --user, --password and --token in any case, and those in a URL where TLS is used.
+    #[arg(long, global = true)]
+    pub(crate) share_credentials: bool,
+    /// SOCKS proxy to connect through: socks5://host:port, with user:password@ before the host if it asks for that.
+    #[arg(long, global = true, env = "NATS_SOCKS_PROXY", hide_env_values = true, value_name = "URL")]
+    pub(crate) socks_proxy: Option<String>,
+    /// What reply subjects begin with. Default: _INBOX.
+    #[arg(long, global = true, value_name = "PREFIX")]
+    pub(crate) inbox_prefix: Option<String>,
     /// Name of the connection, for the server's monitoring. Default: "nuncio" and the command.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// How long each of these may take: connecting, a confirmation by the server, a reply. Such as 500ms, 2s, 1m.
-    #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(long, global = true, env = "NATS_TIMEOUT", value_name = "DURATION", default_value = DEFAULT_TIMEOUT, value_parser = timeout)]
     pub(crate) timeout: Duration,
     /// Print one JSON object a line.
     #[arg(long, global = true)]
@@ -90,6 +119,13 @@ impl std::fmt::Debug for Global {
 /// Any path; an empty one, as from the environment, is as good as none.
 fn path(text: &str) -> Result<PathBuf, Infallible> {
     Ok(PathBuf::from(text))
+}
+
+const DEFAULT_TIMEOUT: &str = "5s";
+
+/// As [`duration`]; an empty one, as from the environment, is as good as none.
+fn timeout(text: &str) -> Result<Duration, String> {
+    duration(if text.is_empty() { DEFAULT_TIMEOUT } else { text })
 }
 
 /// A time that is longer than nothing.

@@ -225,12 +225,20 @@ fn last_length(out: &mut Vec<u8>, length: usize) {
     }
 }
 
-#[inline(never)]
+#[inline]
 fn space_and_number(out: &mut Vec<u8>, length: usize) {
-    out.push(b' ');
-    number(out, length as u64);
+    let digit = |power: usize| b'0' + (length / power % 10) as u8;
+    match length {
+        10..100 => out.extend_from_slice(&[b' ', digit(10), digit(1)]),
+        100..1000 => out.extend_from_slice(&[b' ', digit(100), digit(10), digit(1)]),
+        _ => {
+            out.push(b' ');
+            number(out, length as u64);
+        }
+    }
 }
 
+#[inline(never)]
 fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

@@ -183,6 +183,21 @@ impl Token {
 
     /// Appends the token's text.
     pub fn encode_into(self, out: &mut Vec<u8>) {
+        let (text, unused) = self.text();
+        out.extend_from_slice(text.get(unused..).unwrap_or_default());
+    }
+
+    /// Writes the token's text to the beginning of `out` and returns its length; `None` where it does not fit.
+    pub fn write_to(self, out: &mut [u8]) -> Option<usize> {
+        let (text, unused) = self.text();
+        let text = text.get(unused..)?;
+        out.get_mut(..text.len())?.copy_from_slice(text);
+        Some(text.len())
+    }
+
+    /// The text at the end of the array, and how much before it is unused.
+    #[inline]
+    fn text(self) -> ([u8; Self::MAX_LEN], usize) {
         let mut rest = u64::from(self.generation) << 32 | u64::from(self.slot);
         let mut text = [b'0'; Self::MAX_LEN];
         let mut unused = Self::MAX_LEN;
@@ -194,7 +209,7 @@ impl Token {
                 break;
             }
         }
-        out.extend_from_slice(text.get(unused..).unwrap_or_default());
+        (text, unused)
     }
 
     /// Reads a token's text: the exact inverse of [`encode_into`](Self::encode_into), `None` for all else.

@@ -157,7 +157,7 @@
 //! | greetings | [`info`] (`INFO`), [`connect`] (`CONNECT`), [`secret`] (what is never printed) |
 //! | going out | [`outbox`] (frames to be written, and what is left of them after a cut) |
 //! | coming in | [`registry`] (subscriptions), [`requests`] (who awaits which reply), [`slots`] (the slab beneath) |
-//! | JetStream | [`js`] (acknowledgements, statuses, pull, ordered and push consumers) |
+//! | streams | [`js`] (the JetStream API and its machines) |
 //! | the life of a connection | [`session`] (handshake, keepalive, fences, timers), [`pool`] (servers, back-off), [`server_error`] (`-ERR`) |
 
 pub mod addr;
@@ -184,3 +184,4 @@ pub mod server_error;
 pub mod session;
 pub mod slots;
 pub mod subject;
+mod words;

@@ -21,6 +21,8 @@ pub enum Payload<'a> {
     Borrowed(&'a [u8]),
     /// Shared bytes: copied when small, chained when large.
     Shared(Bytes),
+    /// As `Shared`; the share is taken only where it is chained.
+    Share(&'a Bytes),
 }
 
 impl Payload<'_> {
@@ -39,6 +41,17 @@ impl Payload<'_> {
         match self {
             Self::Borrowed(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+            Self::Share(bytes) => bytes,
+        }
+    }
+
+    /// A share to be chained, where that is cheaper than a copy.
+    #[inline]
+    fn chain(&self) -> Option<Bytes> {
+        match self {
+            Self::Shared(data) if data.len() >= CHAIN_FROM => Some(data.clone()),
+            Self::Share(data) if data.len() >= CHAIN_FROM => Some(Bytes::clone(data)),
+            _ => None,
         }
     }
 }
@@ -110,14 +123,14 @@ impl Batch {
         payload: &Payload<'_>,
     ) {
         let before = self.bytes.len();
-        match payload {
-            Payload::Shared(data) if data.len() >= CHAIN_FROM => {
+        match payload.chain() {
+            Some(data) => {
                 encode::publish_head(&mut self.bytes, subject, reply, headers, data.len());
-                self.chained.push_back(Chained { at: self.bytes.len(), data: data.clone() });
-                self.bytes.extend_from_slice(b"\r\n");
                 self.len += data.len();
+                self.chained.push_back(Chained { at: self.bytes.len(), data });
+                self.bytes.extend_from_slice(b"\r\n");
             }
-            payload => encode::publish(&mut self.bytes, subject, reply, headers, payload.as_slice()),
+            None => encode::publish(&mut self.bytes, subject, reply, headers, payload.as_slice()),
         }
         self.len += self.bytes.len() - before;
         self.messages += 1;
@@ -127,12 +140,12 @@ impl Batch {
     pub fn forward(&mut self, subject: &[u8], reply: Option<&[u8]>, block: &[u8], payload: &Payload<'_>) {
         let before = self.bytes.len();
         encode::forward_head(&mut self.bytes, subject, reply, block, payload.len());
-        match payload {
-            Payload::Shared(data) if data.len() >= CHAIN_FROM => {
-                self.chained.push_back(Chained { at: self.bytes.len(), data: data.clone() });
+        match payload.chain() {
+            Some(data) => {
                 self.len += data.len();
+                self.chained.push_back(Chained { at: self.bytes.len(), data });
             }
-            payload => self.bytes.extend_from_slice(payload.as_slice()),
+            None => self.bytes.extend_from_slice(payload.as_slice()),
         }
         self.bytes.extend_from_slice(b"\r\n");
         self.len += self.bytes.len() - before;
@@ -154,6 +167,13 @@ impl Batch {
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What it costs to hold and to write: a chained payload, which is not copied, counts a quarter of its bytes.
+    #[inline]
+    pub fn weight(&self) -> usize {
+        let copied = self.bytes.len();
+        copied + (self.len - copied) / 4
     }
 
     /// Bytes that are not written yet.

@@ -137,8 +137,7 @@ impl<R> Registry<R> {
     /// Returns the sids of those that are over: spent, or in the middle of a drain that the old server has taken
     /// along. The caller ends and removes them.
     pub fn replay(&mut self, out: &mut Vec<u8>) -> Vec<u64> {
-        let mut sids: Vec<u64> = self.entries.keys().copied().collect();
-        sids.sort_unstable();
+        let sids = self.sids();
         let mut over = Vec::new();
         for sid in sids {
             let Some(entry) = self.entries.get_mut(&sid) else { continue };
@@ -155,9 +154,16 @@ impl<R> Registry<R> {
         over
     }
 
-    /// All sids, in no particular order.
+    /// All sids, the lowest first.
     pub fn sids(&self) -> Vec<u64> {
-        self.entries.keys().copied().collect()
+        let mut sids: Vec<u64> = self.entries.keys().copied().collect();
+        sids.sort_unstable();
+        sids
+    }
+
+    /// All subscriptions, in no particular order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<R>> {
+        self.entries.values()
     }
 
     /// Live subscriptions.

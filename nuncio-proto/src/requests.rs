@@ -11,10 +11,39 @@ use crate::slots::Slots;
 ///
 /// `M` is a reply, `F` why a request failed. A slot lives from [`open`](Self::open) to [`close`](Self::close);
 /// whoever opened it closes it, so that no reply, time-out or cancellation leaves anything behind.
+///
+/// Who keeps many requests in flight opens them [in a group](Self::open_in): what ends is collected there, with one wake
+/// for all that ends before it is taken, and a slot is free as soon as its reply is there.
 #[derive(Debug)]
 pub struct Requests<M, F> {
     slots: Slots<Request<M, F>>,
+    groups: Slots<Group<M, F>>,
     opened: u64,
+}
+
+/// What ended in a group of requests.
+#[derive(Debug)]
+pub struct Ended<M, F> {
+    /// What the request was opened with.
+    pub tag: u64,
+    /// Its slot. It is closed already if there is a reply, and open after a failure.
+    pub token: Token,
+    /// The reply, or why there is none.
+    pub result: Result<M, F>,
+}
+
+#[derive(Debug)]
+struct Group<M, F> {
+    ended: Vec<Ended<M, F>>,
+    waker: Waker,
+}
+
+/// The place of a request in a group.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    group: Token,
+    tag: u64,
+    token: Token,
 }
 
 #[derive(Debug)]
@@ -29,20 +58,28 @@ struct Request<M, F> {
     first: Option<M>,
     more: VecDeque<M>,
     many: bool,
+    member: Option<Member>,
     failure: Option<F>,
     waker: Option<Waker>,
 }
 
 impl<M, F> Default for Requests<M, F> {
     fn default() -> Self {
-        Self { slots: Slots::new(), opened: 0 }
+        Self { slots: Slots::new(), groups: Slots::new(), opened: 0 }
     }
 }
 
 impl<M, F> Requests<M, F> {
     /// Opens a slot. `subject` is a hash of the subject asked, for [`fail_subject`](Self::fail_subject);
-    /// with `many` all replies are kept, otherwise the first one only.
-    pub fn open(&mut self, subject: u64, many: bool, deadline: Option<Instant>) -> Token {
+    /// with `many` all replies are kept, otherwise the first one only. `waker` is woken as one that
+    /// [`poll`](Self::poll) registers.
+    pub fn open(
+        &mut self,
+        subject: u64,
+        many: bool,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    ) -> Token {
         self.opened += 1;
         self.slots.insert(Request {
             age: self.opened,
@@ -52,9 +89,41 @@ impl<M, F> Requests<M, F> {
             first: None,
             more: VecDeque::new(),
             many,
+            member: None,
             failure: None,
-            waker: None,
+            waker,
         })
+    }
+
+    /// A group, whose waker is woken when something has ended in it and nothing had since the last look.
+    pub fn open_group(&mut self, waker: Waker) -> Token {
+        self.groups.insert(Group { ended: Vec::new(), waker })
+    }
+
+    /// Ends a group and frees the slots of all that is open in it.
+    pub fn close_group(&mut self, group: Token) {
+        self.groups.remove(group);
+        let members = self.slots.iter_mut().filter_map(|request| request.member);
+        let open: Vec<_> = members.filter(|member| member.group == group).collect();
+        for member in open {
+            self.slots.remove(member.token);
+        }
+    }
+
+    /// Opens a slot for one reply in a group. `tag` tells it from the others there.
+    pub fn open_in(&mut self, group: Token, tag: u64, subject: u64, deadline: Instant) -> Token {
+        let token = self.open(subject, false, Some(deadline), None);
+        if let Some(request) = self.slots.get_mut(token) {
+            request.member = Some(Member { group, tag, token });
+        }
+        token
+    }
+
+    /// Appends what has ended in a group since the last time.
+    pub fn take_ended(&mut self, group: Token, ended: &mut Vec<Ended<M, F>>) {
+        if let Some(group) = self.groups.get_mut(group) {
+            ended.append(&mut group.ended);
+        }
     }
 
     /// Frees a slot; replies not taken are dropped. A token that is closed already does nothing.
@@ -69,7 +138,7 @@ impl<M, F> Requests<M, F> {
 
     /// Whether a request up to that number still waits for replies.
     pub fn is_any_open_until(&mut self, age: u64) -> bool {
-        self.slots.iter_mut().any(|r| r.age <= age && r.failure.is_none() && (r.many || r.first.is_none()))
+        self.slots.iter_mut().any(|r| r.age <= age && !r.is_over())
     }
 
     /// Open slots.
@@ -88,6 +157,10 @@ impl<M, F> Requests<M, F> {
         if request.failure.is_some() {
             return None;
         }
+        if let Some(member) = request.member {
+            self.slots.remove(token);
+            return end(&mut self.groups, member, Ok(reply));
+        }
         request.deadline = request.total;
         if request.first.is_none() && request.more.is_empty() {
             request.first = Some(reply);
@@ -100,24 +173,28 @@ impl<M, F> Requests<M, F> {
     }
 
     /// Ends one request with a failure; replies that came before it are still handed out.
-    pub fn fail(&mut self, token: Token, failure: F) -> Option<Waker> {
+    pub fn fail(&mut self, token: Token, failure: F) -> Option<Waker>
+    where
+        F: Clone,
+    {
         let request = self.slots.get_mut(token)?;
-        if request.failure.is_some() || (!request.many && request.first.is_some()) {
+        if request.is_over() {
             return None;
         }
-        request.failure = Some(failure);
-        request.waker.take()
+        fail(&mut self.groups, request, failure)
     }
 
     /// Fails the oldest unanswered request whose subject has this hash; `None` when there is none.
-    pub fn fail_subject(&mut self, subject: u64, failure: F) -> Option<Option<Waker>> {
+    pub fn fail_subject(&mut self, subject: u64, failure: F) -> Option<Option<Waker>>
+    where
+        F: Clone,
+    {
         let request = self
             .slots
             .iter_mut()
             .filter(|r| r.subject == subject && r.failure.is_none() && r.first.is_none())
             .min_by_key(|r| r.age)?;
-        request.failure = Some(failure);
-        Some(request.waker.take())
+        Some(fail(&mut self.groups, request, failure))
     }
 
     /// Fails every request that is not answered yet.
@@ -126,11 +203,9 @@ impl<M, F> Requests<M, F> {
         F: Clone,
     {
         for request in self.slots.iter_mut() {
-            if request.failure.is_some() || (!request.many && request.first.is_some()) {
-                continue;
+            if !request.is_over() {
+                wakers.extend(fail(&mut self.groups, request, failure.clone()));
             }
-            request.failure = Some(failure.clone());
-            wakers.extend(request.waker.take());
         }
     }
 
@@ -139,6 +214,17 @@ impl<M, F> Requests<M, F> {
     pub fn expect_reply_by(&mut self, token: Token, deadline: Instant) {
         if let Some(request) = self.slots.get_mut(token) {
             request.deadline = Some(request.total.map_or(deadline, |total| total.min(deadline)));
+        }
+    }
+
+    /// Lets a request wait again until `deadline` after it has failed, for what is sent a second time under the same token.
+    /// `waker` is woken as one that [`poll`](Self::poll) registers.
+    pub fn reopen(&mut self, token: Token, deadline: Instant, waker: Option<Waker>) {
+        if let Some(request) = self.slots.get_mut(token) {
+            request.failure = None;
+            request.waker = waker;
+            request.total = Some(deadline);
+            request.deadline = request.total;
         }
     }
 
@@ -152,13 +238,12 @@ impl<M, F> Requests<M, F> {
         let mut next = None;
         for request in self.slots.iter_mut() {
             let Some(deadline) = request.deadline else { continue };
-            if request.failure.is_some() || (!request.many && request.first.is_some()) {
+            if request.is_over() {
                 continue;
             }
             if deadline <= now {
                 request.deadline = None;
-                request.failure = Some(failure.clone());
-                wakers.extend(request.waker.take());
+                wakers.extend(fail(&mut self.groups, request, failure.clone()));
             } else {
                 next = Some(next.map_or(deadline, |n: Instant| n.min(deadline)));
             }
@@ -168,13 +253,17 @@ impl<M, F> Requests<M, F> {
 
     /// The next reply or the failure, else registers the waker.
     ///
-    /// A token that is not open is pending for ever: the owner of a slot does not poll it after closing it.
+    /// The one reply of a request that wants no more frees its slot at once. A token that is not open is pending for ever:
+    /// the owner of a slot does not poll it after closing it.
     pub fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<M, F>>
     where
         F: Clone,
     {
         let Some(request) = self.slots.get_mut(token) else { return Poll::Pending };
         if let Some(reply) = request.first.take().or_else(|| request.more.pop_front()) {
+            if !request.many {
+                self.slots.remove(token);
+            }
             return Poll::Ready(Ok(reply));
         }
         if let Some(failure) = &request.failure {
@@ -188,96 +277,31 @@ impl<M, F> Requests<M, F> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    type Table = Requests<u32, &'static str>;
-
-    fn poll(table: &mut Table, token: Token) -> Poll<Result<u32, &'static str>> {
-        table.poll(token, &mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn the_first_of_many_replies_wins_and_the_rest_goes_to_no_one() {
-        let mut table = Table::default();
-        let a = table.open(1, false, None);
-        table.deliver(a, 1);
-        table.deliver(a, 2);
-        assert_eq!(poll(&mut table, a), Poll::Ready(Ok(1)));
-        table.close(a);
-        let b = table.open(1, false, None);
-        table.deliver(a, 3);
-        assert_eq!(poll(&mut table, b), Poll::Pending);
-    }
-
-    #[test]
-    fn many_hands_out_all_replies_in_order_before_the_failure() {
-        let mut table = Table::default();
-        let a = table.open(1, true, None);
-        for i in 0..3 {
-            table.deliver(a, i);
-        }
-        table.fail(a, "gone");
-        table.deliver(a, 9);
-        for i in 0..3 {
-            assert_eq!(poll(&mut table, a), Poll::Ready(Ok(i)));
-        }
-        assert_eq!(poll(&mut table, a), Poll::Ready(Err("gone")));
-    }
-
-    #[test]
-    fn a_refused_subject_fails_the_oldest_request_for_it() {
-        let mut table = Table::default();
-        let other = table.open(7, false, None);
-        let old = table.open(8, false, None);
-        let new = table.open(8, false, None);
-        assert!(table.fail_subject(8, "denied").is_some());
-        assert_eq!(poll(&mut table, old), Poll::Ready(Err("denied")));
-        assert_eq!(poll(&mut table, new), Poll::Pending);
-        assert_eq!(poll(&mut table, other), Poll::Pending);
-        assert!(table.fail_subject(9, "denied").is_none());
-    }
-
-    #[test]
-    fn expiry_fails_what_is_due_and_tells_the_next_deadline() {
-        let now = Instant::now();
-        let at = |ms| now + Duration::from_millis(ms);
-        let mut table = Table::default();
-        let a = table.open(1, false, Some(at(10)));
-        let b = table.open(1, false, Some(at(20)));
-        let answered = table.open(1, false, Some(at(5)));
-        table.deliver(answered, 1);
-        assert_eq!(table.expire(at(10), &"late", &mut Vec::new()), Some(at(20)));
-        assert_eq!(poll(&mut table, a), Poll::Ready(Err("late")));
-        assert_eq!(poll(&mut table, b), Poll::Pending);
-        assert_eq!(poll(&mut table, answered), Poll::Ready(Ok(1)));
-        table.close(b);
-        assert_eq!(table.expire(at(30), &"late", &mut Vec::new()), None);
-    }
-
-    #[test]
-    fn a_reply_puts_the_deadline_of_the_whole_request_in_force_again() {
-        let now = Instant::now();
-        let at = |ms| now + Duration::from_millis(ms);
-        let mut table = Table::default();
-        let a = table.open(1, true, Some(at(100)));
-        table.expect_reply_by(a, at(10));
-        assert_eq!(table.expire(at(5), &"late", &mut Vec::new()), Some(at(10)));
-        table.deliver(a, 1);
-        assert_eq!(table.expire(at(20), &"late", &mut Vec::new()), Some(at(100)));
-        table.expect_reply_by(a, at(500));
-        assert_eq!(table.expire(at(20), &"late", &mut Vec::new()), Some(at(100)));
-    }
-
-    #[test]
-    fn a_reply_that_came_in_time_survives_failure_of_all() {
-        let mut table = Table::default();
-        let a = table.open(1, false, None);
-        table.deliver(a, 5);
-        table.fail_all(&"disconnected", &mut Vec::new());
-        assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
+impl<M, F> Request<M, F> {
+    /// Whether nothing more is awaited.
+    fn is_over(&self) -> bool {
+        self.failure.is_some() || (!self.many && self.first.is_some())
     }
 }
+
+fn fail<M, F: Clone>(
+    groups: &mut Slots<Group<M, F>>,
+    request: &mut Request<M, F>,
+    failure: F,
+) -> Option<Waker> {
+    request.failure = Some(failure.clone());
+    match request.member {
+        Some(member) => end(groups, member, Err(failure)),
+        None => request.waker.take(),
+    }
+}
+
+fn end<M, F>(groups: &mut Slots<Group<M, F>>, member: Member, result: Result<M, F>) -> Option<Waker> {
+    let group = groups.get_mut(member.group)?;
+    group.ended.push(Ended { tag: member.tag, token: member.token, result });
+    // The first since the last look; the waker sees to the others as well.
+    (group.ended.len() == 1).then(|| group.waker.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ pub(crate) use error::excerpt;
 use error::{Role, fault};
 pub use error::{SubjectError, SubjectErrorKind};
 
+use crate::words;
+
 /// Checks a subject to publish to.
 ///
 /// Wildcard tokens are accepted, as the server accepts them: such a message reaches only those whose
@@ -162,17 +164,9 @@ fn is_plain(s: &[u8]) -> bool {
 /// Marks the bytes at fault (exact while there are none), and the dots (exact), of one word.
 #[inline]
 fn inspect(word: [u8; 8], dot_before: u64) -> (u64, u64) {
-    const HIGH: u64 = splat(0x80);
-    const LOW: u64 = splat(0x7f);
     let word = u64::from_le_bytes(word);
-    let below_graphic = word.wrapping_sub(splat(b'!')) & !word & HIGH;
-    let zero_at_dot = word ^ splat(b'.');
-    let dots = !(((zero_at_dot & LOW) + LOW) | zero_at_dot) & HIGH;
-    (below_graphic | (dots & ((dots << 8) | dot_before)), dots)
-}
-
-const fn splat(b: u8) -> u64 {
-    u64::from_le_bytes([b; 8])
+    let dots = words::equal(word, b'.');
+    (words::below(word, b'!') | (dots & ((dots << 8) | dot_before)), dots)
 }
 
 #[inline]

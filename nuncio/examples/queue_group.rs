@@ -1,32 +1,53 @@
-//! A queue group: three workers share the messages of one subject.
+//! Queue groups: each message goes to one member of each group, and to every subscription without a group.
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Duration;
+
+use nuncio::Subscription;
+use tokio::task::JoinSet;
 
 mod common;
+
+/// Answers with the name of the group; returns how many requests came here.
+async fn echo(group: &'static str, mut requests: Subscription) -> Result<(&'static str, u32), nuncio::Error> {
+    let mut handled = 0;
+    while let Some(request) = requests.next().await {
+        request.respond(request.payload()).await?;
+        handled += 1;
+    }
+    Ok((group, handled))
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let target = common::target().await?;
-    let nc = nuncio::connect(&target.url).await?;
-    let mut workers = Vec::new();
-    for name in ["Ann", "Bob", "Cat"] {
-        let mut jobs = nc.subscribe("example.jobs").queue("workers").await?;
-        workers.push(tokio::spawn(async move {
-            let mut done = 0;
-            while jobs.next().await.is_some() {
-                done += 1;
-            }
-            (name, done)
-        }));
+    let mut members = JoinSet::new();
+    let mut connections = Vec::new();
+    // An empty name means no group.
+    for group in ["echo", "echo", "echo", "other-echo", "other-echo", ""] {
+        let nc = nuncio::connect(&target.url).name(format!("member of {group:?}")).await?;
+        members.spawn(echo(group, nc.subscribe("example.echo").queue(group).confirmed().await?));
+        connections.push(nc);
     }
-    for job in 1..=300 {
-        nc.publish("example.jobs", job.to_string()).await?;
+
+    let nc = nuncio::connect(&target.url).request_timeout(Duration::from_secs(5)).await?;
+    for number in 1..=30 {
+        // Three answer; the first reply wins.
+        let reply = nc.request("example.echo", number.to_string()).await?;
+        assert_eq!(reply.text()?, number.to_string());
     }
-    // Everything that was published is worked on before this returns.
+    println!("30 requests, 30 replies");
     nc.drain().await?;
-    for worker in workers {
-        let (name, done) = worker.await?;
-        println!("{name} did {done} jobs");
+
+    for nc in connections {
+        nc.drain().await?;
     }
+    let mut handled = BTreeMap::new();
+    while let Some(member) = members.join_next().await {
+        let (group, count) = member??;
+        *handled.entry(group).or_insert(0) += count;
+    }
+    println!("handled by group: {handled:?}");
     Ok(())
 }

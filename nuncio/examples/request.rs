@@ -1,4 +1,4 @@
-//! A responder, a request, a request that nobody answers, and one with many replies.
+//! Requests: one reply, several at once, no reply in time, many replies to one.
 
 use std::error::Error;
 use std::time::Duration;
@@ -24,14 +24,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let reply = nc.request("example.upper", "hello").timeout(Duration::from_secs(2)).await?;
     println!("one reply: {}", reply.text()?);
 
+    // Requests share one inbox, and each finds its own reply.
+    let (a, b) = tokio::join!(nc.request("example.upper", "a"), nc.request("example.upper", "b"));
+    println!("two at once: {} and {}", a?.text()?, b?.text()?);
+
+    // Somebody listens, and nobody answers.
+    let _silent = nc.subscribe("example.silent").await?;
+    match nc.request("example.silent", "").timeout(Duration::from_millis(50)).await {
+        Err(RequestError::Timeout { subject, after }) => println!("no reply on {subject} within {after:?}"),
+        other => println!("unexpected: {other:?}"),
+    }
+
+    // Without a limit of their number, replies are awaited for the timeout, or until none comes for a while.
     let mut replies = nc.request("example.upper", "all").many().stall(Duration::from_millis(100)).await?;
     while let Some(reply) = replies.next().await {
         println!("of many replies: {}", reply?.text()?);
-    }
-
-    match nc.request("example.nobody", "").await {
-        Err(RequestError::NoResponders { subject }) => println!("nobody listens on {subject}"),
-        other => println!("unexpected: {other:?}"),
     }
 
     // The drain lets the responder finish what has arrived, then ends its subscription.

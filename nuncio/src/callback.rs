@@ -34,7 +34,7 @@ impl Future for SubscribeCallback<'_> {
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(on_message) = self.on_message.take() else { return Poll::Pending };
         let inner = self.subscribe.register(|queue| Route::Callback(Callback { on_message, queue }), None);
-        Poll::Ready(inner.map(|inner| CallbackSubscription { inner }))
+        Poll::Ready(inner.map(CallbackSubscription::new))
     }
 }
 
@@ -46,6 +46,10 @@ pub struct CallbackSubscription {
 }
 
 impl CallbackSubscription {
+    pub(crate) fn new(inner: Interested) -> Self {
+        Self { inner }
+    }
+
     /// The subject, wildcards included.
     pub fn subject(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.inner.subject)

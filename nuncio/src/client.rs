@@ -9,14 +9,17 @@ use nuncio_proto::info::ServerInfo;
 use nuncio_proto::pool::Server as PoolServer;
 
 use crate::codec::Payload;
-use crate::connect::{Servers, check_servers};
+use crate::connect::check_servers;
 use crate::driver::shared::{Shared, Stage};
 use crate::error::{CloseReason, ConnectError, DrainError, FlushError, PublishError, UserInfoError};
 use crate::events::Events;
+use crate::jetstream::JetStream;
 use crate::publish::{Outgoing, Publish, Subject};
 use crate::request::Request;
+use crate::servers::Servers;
 use crate::stats::{Counters, Statistics};
 use crate::subscribe::Subscribe;
+use crate::tls::TlsInfo;
 use crate::user_info::UserInfo;
 use crate::{DrainReport, Message, drain, flush, user_info};
 
@@ -113,6 +116,13 @@ impl Client {
 
     /// Publishes without waiting, for code that is not async: short for [`Publish::try_send`].
     ///
+    /// ```no_run
+    /// # fn f(nc: nuncio::Client) -> Result<(), nuncio::PublishError> {
+    /// nc.try_publish("orders.eu", "42")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As awaiting [`publish`](Self::publish), and [`PublishError::Full`] where that would wait.
@@ -160,7 +170,8 @@ impl Client {
     /// Waits until the server has processed everything that this thread has sent before: a `PING` and its `PONG`.
     /// Returns how long that took.
     ///
-    /// What it does not tell: that other servers of a cluster have processed it too, or that subscribers have.
+    /// What it does not tell: that other servers of a cluster have processed it too, or that subscribers have. For a
+    /// single subscription [`Subscribe::confirmed`] does this and tells of a denial.
     ///
     /// # Errors
     ///
@@ -250,7 +261,7 @@ impl Client {
         }
     }
 
-    /// Listens to what happens to the connection from now on. Any number of listeners may do so.
+    /// Listens to what happens to the connection from now on. Any number of listeners may do so; [`Events`] shows one.
     pub fn events(&self) -> Events {
         self.shared().events.listen()
     }
@@ -327,7 +338,7 @@ impl Client {
     ///
     /// When an address cannot be used, or there is none.
     pub fn set_servers(&self, servers: impl Into<Servers>) -> Result<(), ConnectError> {
-        let servers = servers.into().0?;
+        let servers = servers.into().resolve(None)?;
         check_servers(&servers, &self.shared().config)?;
         if servers.iter().any(|server| server.scheme().is_tls()) {
             self.shared().security.insist();
@@ -353,6 +364,12 @@ impl Client {
         self.shared().core().local_addr
     }
 
+    /// How this connection is encrypted, or was the last one while there is none; `None` without TLS. TLS that a
+    /// [`Connector`](crate::Connector) makes by itself is not known here.
+    pub fn tls_info(&self) -> Option<Arc<TlsInfo>> {
+        self.shared().core().tls.clone()
+    }
+
     /// Live subscriptions, that for replies and those of single requests included.
     pub fn num_subscriptions(&self) -> u64 {
         Counters::get(&self.shared().counters.subscriptions)
@@ -376,6 +393,19 @@ impl Client {
     /// Cancel safe.
     pub async fn user_info(&self) -> Result<UserInfo, UserInfoError> {
         user_info::user_info(self).await
+    }
+
+    /// JetStream over this connection: streams, consumers and confirmed publishing.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// let ack = nc.jetstream().publish("orders.eu", "42").await?;
+    /// println!("stored as {} of {}", ack.sequence, ack.stream);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn jetstream(&self) -> JetStream {
+        JetStream::new(self.clone())
     }
 
     /// A new, unique subject below the inbox prefix, to receive replies on.

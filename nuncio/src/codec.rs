@@ -150,7 +150,7 @@ payload_from! {
     String => |text| outbox::Payload::Shared(text.into());
     Vec<u8> => |bytes| outbox::Payload::Shared(bytes.into());
     Bytes => |bytes| outbox::Payload::Shared(bytes);
-    &'a Bytes => |bytes| outbox::Payload::Shared(bytes.clone());
+    &'a Bytes => |bytes| outbox::Payload::Share(bytes);
     () => |_nothing| outbox::Payload::Borrowed(&[]);
 }
 

@@ -39,6 +39,8 @@ pub(crate) type ChooseServer = Arc<dyn Fn(&[PoolServer]) -> Option<ServerId> + S
 pub(crate) struct Config {
     pub(crate) name: Option<String>,
     pub(crate) auth: Vec<Auth>,
+    pub(crate) share_credentials: bool,
+    pub(crate) allow_plaintext_auth: bool,
     pub(crate) echo: bool,
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,
@@ -77,6 +79,8 @@ impl Default for Config {
         Self {
             name: None,
             auth: Vec::new(),
+            share_credentials: false,
+            allow_plaintext_auth: false,
             echo: true,
             verbose: false,
             pedantic: false,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use nuncio_proto::addr::{AddrError, ServerAddr};
+use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::inbox;
 use nuncio_proto::pool::{Backoff, Pool, PoolOptions, Server as PoolServer, ServerId};
 use tokio::runtime;
@@ -20,6 +20,7 @@ use crate::driver::Driver;
 use crate::driver::shared::Shared;
 use crate::error::{CloseReason, ConnectError, ConnectionClosed};
 use crate::queue::{Limits, OnFull};
+use crate::servers::Servers;
 use crate::tls::Tls;
 use crate::transport::secure::Security;
 use crate::transport::{self, Connector};
@@ -27,70 +28,25 @@ use crate::transport::{self, Connector};
 /// Connects to a NATS server or to one of several.
 ///
 /// The target is a host, `host:port`, a URL such as `nats://user:password@host:4222`, a list of these separated by
-/// commas, or a slice or vector of them; the port is 4222 unless given. Set options on what this returns, then await it.
+/// commas, or a slice or vector of them; the port is 4222 unless given. `()` stands for the server at 127.0.0.1:4222.
+/// Set options on what this returns, then await it.
+///
+/// Users, passwords and tokens in a URL are for that server alone: see
+/// [`Connect::share_credentials`] for clusters. To a host other than this machine they are sent only where TLS is used:
+/// see [`Connect::allow_plaintext_auth`].
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), nuncio::Error> {
-/// let nc = nuncio::connect("localhost").name("demo").await?;
-/// nc.publish("hello", "world").await?;
-/// nc.flush().await?;
+/// let nc = nuncio::connect("localhost").await?;
+/// let shop = nuncio::connect(["one.example.org", "tls://two.example.org:4443"])
+///     .name("shop")
+///     .max_reconnects(None)
+///     .await?;
 /// # Ok(())
 /// # }
 /// ```
 pub fn connect(servers: impl Into<Servers>) -> Connect {
-    Connect { servers: servers.into(), config: Config::default(), runtime: None }
-}
-
-/// The servers to connect to.
-#[derive(Clone, Debug)]
-pub struct Servers(pub(crate) Result<Vec<ServerAddr>, AddrError>);
-
-impl From<&str> for Servers {
-    fn from(list: &str) -> Self {
-        Self(ServerAddr::parse_list(list))
-    }
-}
-
-impl From<String> for Servers {
-    fn from(list: String) -> Self {
-        list.as_str().into()
-    }
-}
-
-impl From<&String> for Servers {
-    fn from(list: &String) -> Self {
-        list.as_str().into()
-    }
-}
-
-impl<T: AsRef<str>> From<&[T]> for Servers {
-    fn from(servers: &[T]) -> Self {
-        Self(servers.iter().map(|s| ServerAddr::parse(s.as_ref())).collect())
-    }
-}
-
-impl<T: AsRef<str>, const N: usize> From<[T; N]> for Servers {
-    fn from(servers: [T; N]) -> Self {
-        servers.as_slice().into()
-    }
-}
-
-impl<T: AsRef<str>> From<Vec<T>> for Servers {
-    fn from(servers: Vec<T>) -> Self {
-        servers.as_slice().into()
-    }
-}
-
-impl From<ServerAddr> for Servers {
-    fn from(server: ServerAddr) -> Self {
-        Self(Ok(vec![server]))
-    }
-}
-
-impl FromIterator<ServerAddr> for Servers {
-    fn from_iter<I: IntoIterator<Item = ServerAddr>>(servers: I) -> Self {
-        Self(Ok(servers.into_iter().collect()))
-    }
+    Connect { servers: servers.into(), port: None, config: Config::default(), runtime: None }
 }
 
 /// A connection about to be made: set its options, then await it.
@@ -107,6 +63,7 @@ impl FromIterator<ServerAddr> for Servers {
 #[must_use = "nothing is connected until this is awaited"]
 pub struct Connect {
     servers: Servers,
+    port: Option<u16>,
     config: Config,
     runtime: Option<runtime::Handle>,
 }
@@ -144,7 +101,43 @@ impl Connect {
         };
         /// Authentication token; short for [`Auth::token`]. That in a server's URL goes before it. Default: none.
         token(token: impl Into<String>) => |c| c.auth.push(Auth::token(token));
+        /// Whether servers that the cluster tells of get the user and password, or the token, that stands in the URL of
+        /// the server that told of them, even though no TLS protects the message or the secret. Default: no.
+        ///
+        /// Anybody on the way could name a server of its own. So what stands in a URL is for that server alone, unless TLS
+        /// is used; a client of a cluster without TLS that knows one server by such a URL cannot fail over to the others
+        /// ([`ConnectError::CredentialsWithheld`]). This option lets it. Credentials that are given as options
+        /// ([`user_and_password`](Self::user_and_password), [`auth`](Self::auth)) are for every server in any case.
+        ///
+        /// ```no_run
+        /// # async fn f() -> Result<(), nuncio::Error> {
+        /// let nc = nuncio::connect("nats://joe:secret@127.0.0.1:4222").share_credentials(true).await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        share_credentials(share: bool) => |c| c.share_credentials = share;
+        /// Whether passwords, tokens and bearer JWTs may go to other machines without TLS. Default: no; such an attempt
+        /// fails with [`ConnectError::PlaintextAuth`] before anything is sent.
+        ///
+        /// What anybody on the way can read and use is meant: passwords, tokens, JWTs that need no signature, and the
+        /// WebSocket headers `Authorization`, `Proxy-Authorization` and `Cookie`, wherever they come from. An NKEY, or a JWT with
+        /// its key, shows only a signature that is of no use for another connection. This machine is 127.0.0.0/8, `::1`,
+        /// `localhost` and Unix sockets; a [`Connector`] says for itself whether its way is private
+        /// ([`Connector::is_private`]). A server that requires TLS gets it, and so does one that offers it where
+        /// a password, token or bearer JWT is at hand; then nothing is in clear text.
+        ///
+        /// ```no_run
+        /// # async fn f() -> Result<(), nuncio::Error> {
+        /// // A network of containers on one machine.
+        /// let nc = nuncio::connect("nats://joe:secret@nats:4222").allow_plaintext_auth(true).await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        allow_plaintext_auth(allow: bool) => |c| c.allow_plaintext_auth = allow;
         /// Whether this connection's own messages come back to its own subscriptions. Default: yes.
+        ///
+        /// Where they shall not, a server that cannot keep them back is not used: the attempt fails with
+        /// [`ConnectError::Unsupported`](crate::ConnectError::Unsupported), and is not repeated.
         echo(echo: bool) => |c| c.echo = echo;
         /// Ask the server to confirm each operation. It costs a line each and gives nothing to this client. Default: no.
         verbose(verbose: bool) => |c| c.verbose = verbose;
@@ -181,8 +174,9 @@ impl Connect {
         /// The waits between attempts; the first attempt after a loss is made at once. Default: exponential from 50 ms to
         /// 8 s with full jitter.
         ///
-        /// [`Backoff::fixed`] with 2 seconds and a jitter of 100 ms (1 second where TLS is used) is what NATS.deno does
-        /// by default; [`Backoff::custom`] is its `reconnectDelayHandler`, called for each wait with its number.
+        /// [`Backoff::steady`] is what NATS.deno does by default: 2 seconds and a jitter of 100 ms, or of 1 second where TLS
+        /// is used or wanted; [`Backoff::Fixed`] has all three to choose. [`Backoff::custom`] is its
+        /// `reconnectDelayHandler`, called for each wait with its number; nothing is added to what it returns.
         backoff(backoff: Backoff) => |c| c.backoff = backoff;
         /// Whether servers are tried in the order given instead of a random one. Default: no.
         keep_server_order(keep: bool) => |c| c.keep_server_order = keep;
@@ -215,14 +209,28 @@ impl Connect {
         subscription_limits(messages: usize, bytes: usize) => |c| c.subscription_limits = Limits { messages, bytes };
         /// What happens when the queue of a subscription is full. Default: the message that arrives is dropped.
         on_full(policy: OnFull) => |c| c.on_full = policy;
-        /// How TLS is used. Default: when the server requires it or an address has the scheme `tls` or `wss`, with the
-        /// certificates of the operating system.
+        /// How TLS is used. Default: when the server requires it, an address has the scheme `tls` or `wss`, or the server
+        /// offers it and a secret is at stake; with the certificates of the operating system.
         tls(tls: Tls) => |c| c.tls = Some(tls);
         /// Makes connections instead of name look-up and TCP: an in-memory pipe, or one of [`connector`](crate::connector).
         /// TLS, and WebSocket where an address asks for it, run on top. Default: none.
         connector(connector: impl Connector) => |c| c.connector = Some(Arc::new(connector));
         /// Seeds the choice of servers and the jitter, for tests that must repeat. Inboxes stay random. Default: random.
         seed(seed: u64) => |c| c.seed = Some(seed);
+    }
+
+    /// The port of the server on this machine (127.0.0.1), for a connection that names no server: `connect(())`.
+    /// Default: 4222. Where servers are named, this is an error; their ports stand in their addresses.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), nuncio::Error> {
+    /// let nc = nuncio::connect(()).port(4223).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
     }
 
     /// The runtime that the connection runs on. Default: the one that this is first polled in.
@@ -261,7 +269,7 @@ impl Connect {
     }
 
     fn start(self) -> Result<Starting, ConnectError> {
-        let servers = self.servers.0?;
+        let servers = self.servers.resolve(self.port)?;
         let mut config = self.config;
         check(&servers, &config)?;
         config.outbox_limit = config.outbox_limit.max(1);
@@ -274,7 +282,7 @@ impl Connect {
             keep_order: config.keep_server_order,
             max_attempts: config.max_reconnects,
             backoff: config.backoff.clone(),
-            share_credentials: false,
+            share_credentials: config.share_credentials,
         };
         let security = Security::new(config.tls.as_ref(), &servers);
         let pool = Pool::new(servers, options, seed);

@@ -8,7 +8,17 @@ use crate::driver::wait::instant_after;
 use crate::error::{CloseReason, ConnectionClosed, DrainError};
 use crate::queue::Poller;
 
-/// What a drain achieved.
+/// What a drain achieved, as [`Client::drain`](crate::Client::drain) tells.
+///
+/// ```no_run
+/// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+/// let report = nc.drain().await?;
+/// if !report.flushed || report.undelivered > 0 {
+///     eprintln!("the drain ran out of time: {report:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {

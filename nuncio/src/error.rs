@@ -2,20 +2,36 @@
 //!
 //! Display is one level that names the subject or server concerned and how to mend it; causes that are errors of
 //! their own come through [`std::error::Error::source`].
+//!
+//! ```no_run
+//! # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+//! use nuncio::RequestError;
+//!
+//! match nc.request("time", "").await {
+//!     Ok(reply) => println!("{}", reply.text()?),
+//!     Err(RequestError::NoResponders { subject }) => println!("nobody listens on {subject}"),
+//!     Err(error) if error.is_timeout() => println!("too slow: {error}"),
+//!     // Any error of this crate becomes a `nuncio::Error`.
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use std::io;
 use std::time::Duration;
 
 use nuncio_proto::header::HeaderError;
-use nuncio_proto::info::InfoError;
 use nuncio_proto::server_error::ServerError;
 use nuncio_proto::subject::SubjectError;
 use thiserror::Error as ThisError;
 
 use crate::auth::AuthError;
 use crate::codec::CodecError;
-use crate::connector::ProxyError;
-use crate::tls::TlsProblem;
+
+mod connect;
+
+pub use connect::ConnectError;
 
 /// Why a connection is over for good.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -109,151 +125,6 @@ pub enum DisconnectCause {
 impl From<io::Error> for DisconnectCause {
     fn from(error: io::Error) -> Self {
         Self::Io { kind: error.kind(), message: error.to_string() }
-    }
-}
-
-/// A connection could not be made.
-#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// A server's address is not usable.
-    #[error("{0}")]
-    Address(#[from] nuncio_proto::addr::AddrError),
-    /// An option has a value that cannot work.
-    #[error("option {option}: {problem}")]
-    Option {
-        /// The option's name.
-        option: &'static str,
-        /// What is wrong with it, and what would be right.
-        problem: String,
-    },
-    /// There is no tokio runtime to run the connection on.
-    #[error("no tokio runtime: call connect inside one, or give its handle with `runtime`")]
-    NoRuntime,
-    /// The host name could not be resolved.
-    #[error("cannot resolve {server}: {message}")]
-    Resolve {
-        /// Host and port.
-        server: String,
-        /// What the resolver said.
-        message: String,
-    },
-    /// The server could not be reached.
-    #[error("cannot reach {server}: {message}")]
-    Io {
-        /// Host and port.
-        server: String,
-        /// Its kind.
-        kind: io::ErrorKind,
-        /// Its text.
-        message: String,
-    },
-    /// The server did not complete the handshake in time.
-    #[error("{server} did not answer within {after:?}: {stage}; raise `connect_timeout` if it is only slow")]
-    Timeout {
-        /// Host and port.
-        server: String,
-        /// The timeout.
-        after: Duration,
-        /// What was awaited.
-        stage: &'static str,
-    },
-    /// The server refused.
-    #[error("{server} refused the connection: {error}")]
-    Refused {
-        /// Host and port.
-        server: String,
-        /// What it said.
-        error: ServerError,
-    },
-    /// There are no credentials to present: a file, a callback or an argument of [`Auth`](crate::Auth) is to blame.
-    #[error("{0}")]
-    Auth(#[from] AuthError),
-    /// What answered does not speak the protocol as expected.
-    #[error("{server}: {problem}")]
-    Protocol {
-        /// Host and port.
-        server: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// What answered did not agree to WebSocket.
-    #[error("{server} did not agree to WebSocket: {problem}")]
-    Upgrade {
-        /// Host and port of the server.
-        server: String,
-        /// The HTTP status it answered with, unless that was 101.
-        status: Option<u16>,
-        /// What is wrong, and where possible how to mend it.
-        problem: String,
-    },
-    /// The proxy did not make the connection.
-    #[error("{server} cannot be reached by the proxy: {error}")]
-    Proxy {
-        /// Host and port of the server.
-        server: String,
-        /// What went wrong.
-        error: ProxyError,
-    },
-    /// The server's `INFO` is not usable.
-    #[error("{server}: {error}")]
-    Info {
-        /// Host and port.
-        server: String,
-        /// What is wrong.
-        error: InfoError,
-    },
-    /// The server lacks something that an option asks for.
-    #[error("{server} does not support {feature}, which an option asks for")]
-    Unsupported {
-        /// Host and port.
-        server: String,
-        /// What it lacks.
-        feature: &'static str,
-    },
-    /// There is no TLS with the server that the client and the server agree on.
-    #[error("{server}: {problem}")]
-    Tls {
-        /// Host and port.
-        server: String,
-        /// What is wrong.
-        problem: TlsProblem,
-    },
-    /// The connection was closed while it was being made.
-    #[error("{0}")]
-    Closed(#[from] ConnectionClosed),
-}
-
-impl ConnectError {
-    /// Whether the server refused the credentials, or the lack of them.
-    pub fn is_auth(&self) -> bool {
-        matches!(self, Self::Refused { error, .. } if error.is_auth())
-    }
-
-    /// Whether the server did not answer in time.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout { .. })
-    }
-
-    /// Whether it is about TLS: certificates, the handshake, or that one side wants it and the other does not.
-    pub fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls { .. })
-    }
-
-    /// Whether another attempt, with nothing changed, may succeed.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Resolve { .. }
-            | Self::Io { .. }
-            | Self::Timeout { .. }
-            | Self::Protocol { .. }
-            | Self::Upgrade { .. } => true,
-            Self::Proxy { error, .. } => *error != ProxyError::Authentication,
-            Self::Refused { error, .. } => !error.is_auth(),
-            Self::Auth(error) => error.is_retryable(),
-            Self::Tls { problem, .. } => problem.is_retryable(),
-            _ => false,
-        }
     }
 }
 
@@ -430,6 +301,14 @@ pub enum RequestError {
         /// The inbox.
         inbox: String,
     },
+    /// The server does not take the subscription to its reply inbox for another reason, such as too many subscriptions.
+    #[error("the server refuses to subscribe to the reply inbox \"{inbox}\": {error}")]
+    InboxRefused {
+        /// The inbox.
+        inbox: String,
+        /// What the server said.
+        error: ServerError,
+    },
     /// The connection was lost before a reply came; the request may have been received.
     #[error(
         "the connection was lost before a reply on \"{subject}\" came; the request may have been received"
@@ -564,6 +443,12 @@ pub enum Error {
     Header(#[from] HeaderError),
     #[error(transparent)]
     Codec(#[from] CodecError),
+    #[error(transparent)]
+    JetStream(#[from] crate::jetstream::Error),
+    #[error(transparent)]
+    JetStreamPublish(#[from] crate::jetstream::PublishError),
+    #[error(transparent)]
+    JetStreamUnconfirmed(#[from] crate::jetstream::Unconfirmed),
 }
 
 /// Bytes as text for errors and logs: lossy and cut to a sensible length.

@@ -83,6 +83,11 @@ pub enum Event {
         /// Messages dropped since the subscription was made.
         dropped: u64,
     },
+    /// The connection sends a `PING` of its own to see whether the server still answers.
+    Ping {
+        /// `PING`s since the server was last heard of, this one included.
+        unanswered: u32,
+    },
     /// The server reported an error. Permission violations are also told to whom they concern.
     ServerError(ServerError),
     /// A callback panicked; its subscription has ended.
@@ -105,6 +110,24 @@ pub enum Event {
 ///
 /// Each listener has its own queue of 1024 events; one that falls further behind misses the oldest ones and is told
 /// how many by [`Event::Missed`]. Dropping it ends the listening, nothing else.
+///
+/// ```no_run
+/// # fn f(nc: nuncio::Client) {
+/// use nuncio::Event;
+///
+/// let mut events = nc.events();
+/// tokio::spawn(async move {
+///     while let Some(event) = events.next().await {
+///         match event {
+///             Event::Disconnected { server, cause, .. } => eprintln!("lost {server}: {cause}"),
+///             Event::Reconnected { server } => eprintln!("back on {server}"),
+///             Event::Closed { reason } => eprintln!("over: {reason}"),
+///             _ => {}
+///         }
+///     }
+/// });
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events {
     inbox: Arc<Inbox>,

@@ -14,7 +14,26 @@
 //! }
 //! ```
 //!
-//! Start at [`connect()`] and [`Client`].
+//! # Where to start
+//!
+//! | To | see |
+//! |---|---|
+//! | connect, to one server or several | [`connect()`] and the options of [`Connect`] |
+//! | say who one is | [`Auth`], [`auth`]; keys and JWTs: [`nkey`], [`jwt`] |
+//! | encrypt | [`Tls`] |
+//! | publish | [`Client::publish`], [`Client::try_publish`] |
+//! | subscribe | [`Client::subscribe`], [`Subscription`]; [a loop or a callback](Subscribe::callback) |
+//! | ask and answer | [`Client::request`], [`Request::many`], [`Message::respond`] |
+//! | read messages and headers | [`Message`], [`HeaderMap`], [`codec`] |
+//! | know that something has arrived | [`Client::flush`], [`Subscribe::confirmed`] |
+//! | end without loss | [`Client::drain`], [`Subscription::drain`] |
+//! | know what happens | [`Client::events`], [`Client::closed`], [`Client::statistics`] |
+//! | go through a proxy, WebSocket or a Unix socket | [`connector`], [`Connect`] |
+//!
+//! Guides for those who come from async-nats, NATS.deno or nats.js, and a short program for each topic, are in the
+//! repository, below `docs` and `nuncio/examples`.
+//!
+//! # What holds everywhere
 //!
 //! - **Builders are awaited.** [`connect()`], [`Client::publish`], [`Client::subscribe`] and [`Client::request`] return
 //!   values to set options on; nothing happens before they are awaited, and a bad argument is reported then.
@@ -29,6 +48,7 @@ mod callback;
 mod client;
 pub mod codec;
 mod config;
+mod confirm;
 mod connect;
 pub mod connector;
 pub mod context;
@@ -37,11 +57,13 @@ mod driver;
 pub mod error;
 mod events;
 mod flush;
+pub mod jetstream;
 mod message;
 mod publish;
 mod queue;
 mod request;
 mod request_many;
+mod servers;
 mod stats;
 mod subscribe;
 mod subscription;
@@ -61,7 +83,8 @@ pub use callback::{CallbackSubscription, SubscribeCallback};
 pub use client::{Client, ConnectionState};
 pub use codec::{CodecError, Decode, Json, Payload, Text};
 pub use config::WhenFull;
-pub use connect::{Connect, Connecting, Servers, connect};
+pub use confirm::{SubscribeCallbackConfirmed, SubscribeConfirmed};
+pub use connect::{Connect, Connecting, connect};
 pub use drain::DrainReport;
 pub use error::{
     CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError,
@@ -84,14 +107,21 @@ pub use publish::{Publish, Subject};
 pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};
+pub use servers::Servers;
 pub use stats::Statistics;
-pub use subscribe::{Subscribe, SubscribeConfirmed};
+pub use subscribe::Subscribe;
 pub use subscription::{Subscription, SubscriptionStats};
-pub use tls::{Tls, TlsProblem};
+pub use tls::{Tls, TlsInfo, TlsProblem};
 pub use transport::{Connection, Connector, ConnectorFuture};
 pub use user_info::{Permissions, ResponsePermission, SubjectPermission, UserInfo};
 
-/// The programs in the README compile.
+/// The programs in the README and in the guides compile.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod guides {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/from-async-nats.md")]
+    struct FromAsyncNats;
+    #[doc = include_str!("../../docs/from-nats-js.md")]
+    struct FromNatsJs;
+}

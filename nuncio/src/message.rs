@@ -20,6 +20,19 @@ use crate::publish::{Outgoing, Publish};
 ///
 /// Messages that arrive in a burst share the memory they were read into (at most 128 KiB); use
 /// [`detach`](Self::detach) for messages that are kept for long. Dropping a message does nothing on the wire.
+///
+/// ```no_run
+/// # async fn f(m: nuncio::Message) -> Result<(), nuncio::Error> {
+/// println!("{} from {:?}: {}", m.subject(), m.header("sender"), m.text()?);
+/// for (name, value) in m.headers()?.iter() {
+///     println!("{name}: {value}");
+/// }
+/// if m.reply().is_some() {
+///     m.respond("thank you").header("sender", "me").await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Message {
     inner: message::Message<Arc<Shared>>,

@@ -1,6 +1,7 @@
 //! Publishing: from the caller's values to encoded bytes in the outbox, in the caller's own thread.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::config::WhenFull;
 use crate::driver::shared::{BURST, Core, Shared, Stage};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
+use crate::request::subscribe_to_replies;
 
 /// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
 pub(crate) const LONGEST_SUBJECTS: usize = 4096 - 64;
@@ -50,11 +52,15 @@ subject_from! {
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
-    payload: Payload<'a>,
+    pub(crate) payload: outbox::Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
     headers: Option<HeaderMap>,
     /// The number of the request that it carries, if any.
     pub(crate) request: u64,
+    /// Its reply comes to the inbox of all requests.
+    pub(crate) muxed: bool,
+    /// It may be sent again, with the same headers.
+    pub(crate) again: bool,
     checked: bool,
     /// The driver got its turn once.
     paced: bool,
@@ -74,25 +80,43 @@ struct Rare<'a> {
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
+        let (payload, rare) = match payload.0 {
+            Ok(payload) => (payload, None),
+            Err(error) => {
+                let rare = Rare { fault: Some(error.into()), ..Rare::default() };
+                (outbox::Payload::Borrowed(&[]), Some(Box::new(rare)))
+            }
+        };
         Self {
             subject,
             payload,
             reply: None,
             headers: None,
             request: 0,
+            muxed: false,
+            again: false,
             checked: false,
             paced: false,
-            rare: None,
+            rare,
         }
     }
 
-    #[inline]
+    // Not inlined, so that the builder around it is: it then stays where it is instead of being moved.
+    #[inline(never)]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
-        // Room for a few headers at once, so that the usual message allocates once.
-        let headers = self.headers.get_or_insert_with(|| HeaderMap::with_capacity(128));
+        let headers = self.headers.get_or_insert_with(spare_headers);
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
+    }
+
+    /// A message with a header block as it is on the wire.
+    pub(crate) fn with_block(subject: Subject<'a>, block: Option<Vec<u8>>, payload: Payload<'a>) -> Self {
+        let mut outgoing = Self::new(subject, payload);
+        if let Some(block) = block {
+            outgoing.rare.get_or_insert_default().block = Some(Cow::Owned(block));
+        }
+        outgoing
     }
 
     /// Passes on what another message has, its header block byte for byte.
@@ -135,16 +159,39 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// The headers, to be changed.
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers.get_or_insert_with(spare_headers)
+    }
+
+    pub(crate) fn header_map(&self) -> Option<&HeaderMap> {
+        self.headers.as_ref()
+    }
+
     #[cold]
     fn note_fault(&mut self, error: impl Into<PublishError>) {
         self.rare.get_or_insert_default().fault.get_or_insert(error.into());
     }
 
     /// Checks the arguments that do not depend on the connection, once.
-    fn check(&mut self, strict: bool) -> Result<(), PublishError> {
+    #[inline]
+    pub(crate) fn check(&mut self, strict: bool) -> Result<(), PublishError> {
         if self.checked {
             return Ok(());
         }
+        if strict || self.rare.is_some() || self.reply.is_some() {
+            return self.check_all(strict);
+        }
+        subject::validate_publish(&self.subject.0)?;
+        if self.subject.0.len() > LONGEST_SUBJECTS {
+            return self.check_all(strict);
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn check_all(&mut self, strict: bool) -> Result<(), PublishError> {
         if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
             return Err(fault);
         }
@@ -159,9 +206,6 @@ impl<'a> Outgoing<'a> {
         }
         if subjects > LONGEST_SUBJECTS {
             return Err(PublishError::SubjectTooLong { size: subjects, max: LONGEST_SUBJECTS });
-        }
-        if let Err(error) = &self.payload.0 {
-            return Err(error.clone().into());
         }
         self.join_headers();
         self.checked = true;
@@ -181,7 +225,7 @@ impl<'a> Outgoing<'a> {
         *block = Cow::Owned(joined);
     }
 
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         // Empty headers are not sent.
         let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
         let block = self.block().map_or(0, <[u8]>::len);
@@ -211,23 +255,29 @@ impl<'a> Outgoing<'a> {
             return Admission::Wait;
         }
         let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
-        if core.batch.len() + size > room.min(BURST)
+        if (core.batch.len() + size > room || core.batch.weight() >= BURST)
             && let Some(full) = self.full(&mut core, shared, size, waker)
         {
             return full;
         }
-        let Ok(payload) = &self.payload.0 else { return Admission::Refused(PublishError::Draining) };
+        let subscribed = if self.muxed { subscribe_to_replies(&mut core, shared) } else { None };
+        let payload = &self.payload;
         if let Some(block) = self.block() {
             let waker = pass_on(&mut core, &self.subject.0, reply.or(self.reply()), block, payload, size);
             drop(core);
-            waker.into_iter().for_each(Waker::wake);
+            subscribed.or(waker).into_iter().for_each(Waker::wake);
             return Admission::Sent;
         }
         let waker =
             encode(&mut core, &self.subject.0, reply.or(self.reply()), self.headers.as_ref(), payload, size);
         drop(core);
-        if let Some(waker) = waker {
+        if let Some(waker) = subscribed.or(waker) {
             waker.wake();
+        }
+        if !self.again
+            && let Some(headers) = self.headers.take()
+        {
+            spare(headers);
         }
         Admission::Sent
     }
@@ -239,8 +289,9 @@ impl<'a> Outgoing<'a> {
     #[inline]
     fn allowed(&self, core: &Core, size: usize) -> Result<(), PublishError> {
         match &core.stage {
-            Stage::Open | Stage::DrainingSubscriptions => {}
-            Stage::DrainingPublishes => return Err(PublishError::Draining),
+            Stage::Open => {}
+            Stage::DrainingSubscriptions if self.request == 0 => {}
+            Stage::DrainingSubscriptions | Stage::DrainingPublishes => return Err(PublishError::Draining),
             Stage::Closed(reason) => {
                 return Err(crate::ConnectionClosed { reason: reason.clone() }.into());
             }
@@ -270,7 +321,7 @@ impl<'a> Outgoing<'a> {
         let patient = matches!(config.when_full, WhenFull::Wait(_));
         // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher. Without
         // patience it lets the driver run once and then fills the buffer up to its limit.
-        let paced = waker.is_some() && core.up && core.batch.len() >= BURST && (patient || !self.paced);
+        let paced = waker.is_some() && core.up && core.batch.weight() >= BURST && (patient || !self.paced);
         if !paced {
             // A message larger than the whole limit is taken when nothing else is buffered.
             if buffered + size <= limit || buffered == 0 {
@@ -334,12 +385,33 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Sends the message now or not at all.
-    pub(crate) fn try_send(&mut self, shared: &Shared) -> Result<(), PublishError> {
-        match self.admit(shared, None, None) {
+    pub(crate) fn try_send(&mut self, shared: &Shared, reply: Option<&[u8]>) -> Result<(), PublishError> {
+        match self.admit(shared, reply, None) {
             Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
             Admission::Wait => Err(PublishError::Draining),
         }
+    }
+}
+
+thread_local! {
+    /// The headers of the message before, for those of the next: publishing with headers then allocates nothing.
+    static SPARE: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+}
+
+/// Room for headers up to this many bytes is worth keeping.
+const SPARE_ROOM: usize = 4096;
+
+fn spare_headers() -> HeaderMap {
+    // Room for a few headers at once, so that the usual message allocates once.
+    SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| HeaderMap::with_capacity(128))
+}
+
+fn spare(mut headers: HeaderMap) {
+    if headers.capacity() <= SPARE_ROOM {
+        headers.clear();
+        // A thread that ends keeps nothing.
+        let _ = SPARE.try_with(|spare| spare.set(Some(headers)));
     }
 }
 
@@ -380,6 +452,31 @@ fn pass_on(
     core.ledger.published += 1;
     core.ledger.published_bytes += size as u64;
     if idle && core.up { core.driver.take() } else { None }
+}
+
+/// How far control frames may exceed the limit of the outgoing buffer: they steer what will empty it again.
+const POST_BEYOND: usize = 1024 * 1024;
+
+/// Sends a small message that steers something now, whatever the policy for a full buffer is.
+pub(crate) fn post(
+    shared: &Shared,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    payload: &[u8],
+) -> Result<(), PublishError> {
+    let mut message = Outgoing::new(subject.into(), payload.into());
+    message.check(false)?;
+    let size = message.size();
+    let mut core = shared.core();
+    message.allowed(&core, size)?;
+    let (buffered, limit) = (core.buffered_bytes(), shared.config.outbox_limit.saturating_add(POST_BEYOND));
+    if buffered > limit {
+        return Err(PublishError::Full { buffered, limit });
+    }
+    let waker = encode(&mut core, subject, reply, None, &outbox::Payload::Borrowed(payload), size);
+    drop(core);
+    waker.into_iter().for_each(Waker::wake);
+    Ok(())
 }
 
 /// A message about to be published: set its options, then await it.
@@ -427,7 +524,7 @@ impl<'a> Publish<'a> {
 
     /// Appends a header. The name has to be printable ASCII without a colon, the value must not contain CR or LF
     /// (ADR-4); a fault is reported when the message is sent.
-    #[inline]
+    #[inline(always)]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.message.header(name, value);
         self
@@ -459,7 +556,7 @@ impl<'a> Publish<'a> {
     ///
     /// As awaiting it, and [`PublishError::Full`] where that would wait.
     pub fn try_send(mut self) -> Result<(), PublishError> {
-        self.message.try_send(self.shared)
+        self.message.try_send(self.shared, None)
     }
 }
 

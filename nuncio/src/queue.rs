@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 
 use nuncio_proto::server_error::ServerError;
@@ -65,8 +65,11 @@ pub enum SubscriptionEnd {
         /// The subject.
         subject: String,
     },
-    /// The server refuses the subscription for another reason, as a
-    /// [confirmed](crate::Subscribe::confirmed) subscription learns.
+    /// The server refuses the subscription for another reason, such as too many subscriptions.
+    ///
+    /// nats-server does not say which one it refuses. The client finds out by the order of the answers; where other
+    /// subscriptions ended at about the same time it may not, and only [`Event::ServerError`](crate::Event::ServerError)
+    /// tells. A [confirmed](crate::Subscribe::confirmed) subscription always learns.
     Refused {
         /// The subject.
         subject: String,
@@ -135,6 +138,10 @@ pub(crate) struct Queue {
     taken_bytes: AtomicUsize,
     /// The connection waits for room.
     held: AtomicBool,
+    /// What had arrived before the current server was told of the subscription; written under the core's lock.
+    before: AtomicU64,
+    /// A server may have been told of a maximum; written under the core's lock.
+    limited: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -212,6 +219,8 @@ impl Queue {
             taken: AtomicUsize::new(0),
             taken_bytes: AtomicUsize::new(0),
             held: AtomicBool::new(false),
+            before: AtomicU64::new(0),
+            limited: AtomicBool::new(false),
         }
     }
 
@@ -395,6 +404,25 @@ impl Queue {
     fn set_taken(&self, messages: usize, bytes: usize) {
         self.taken.store(messages, Ordering::Relaxed);
         self.taken_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The next server is told of the subscription after so many messages.
+    pub(crate) fn set_before(&self, messages: u64) {
+        self.before.store(messages, Ordering::Relaxed);
+    }
+
+    /// Messages that the current server does not count.
+    pub(crate) fn before(&self) -> u64 {
+        self.before.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_limited(&self) {
+        self.limited.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a server may have been told of a maximum.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited.load(Ordering::Relaxed)
     }
 
     pub(crate) fn ended(&self) -> Option<SubscriptionEnd> {

@@ -1,13 +1,11 @@
 //! Requests over one shared inbox.
 
 use std::future::Future;
-use std::hash::{DefaultHasher, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use nuncio_proto::encode;
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::inbox::Token;
 use nuncio_proto::registry::Interest;
@@ -59,13 +57,12 @@ enum State {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self {
-            shared,
-            message: Outgoing::new(subject, payload),
-            timeout: None,
-            no_mux: false,
-            state: State::New,
-        }
+        Self::of(shared, Outgoing::new(subject, payload))
+    }
+
+    #[inline]
+    pub(crate) fn of(shared: &'a Arc<Shared>, message: Outgoing<'a>) -> Self {
+        Self { shared, message, timeout: None, no_mux: false, state: State::New }
     }
 
     /// How long to wait for the reply, from the first poll on. Default: that of
@@ -134,15 +131,17 @@ impl Future for Request<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let mut fresh = false;
         loop {
             match &mut this.state {
                 State::New => {
-                    let slot = Slot::open(this.shared, &this.message, false, this.no_mux, this.after())?;
-                    this.message.request = slot.number();
+                    let after = this.after();
+                    let slot = Slot::open(this.shared, &mut this.message, false, this.no_mux, after, cx)?;
                     this.state = State::Sending(slot);
+                    fresh = true;
                 }
                 State::Sending(slot) => {
-                    let sent = this.message.poll_send(this.shared, Some(slot.reply()), cx);
+                    let sent = this.message.poll_send(this.shared, Some(slot.reply().as_slice()), cx);
                     if sent.is_pending() {
                         // The slot's deadline covers the wait for room as well.
                         let ended = slot.poll(cx, &this.message.subject.0);
@@ -158,6 +157,10 @@ impl Future for Request<'_> {
                         return Poll::Ready(Err(not_sent(error)));
                     }
                     this.state = State::Sent(slot);
+                    if fresh {
+                        // The slot has the waker since it was opened.
+                        return Poll::Pending;
+                    }
                 }
                 State::Sent(slot) => {
                     let ended = slot.poll(cx, &this.message.subject.0);
@@ -185,88 +188,155 @@ pub(crate) fn not_sent(error: PublishError) -> RequestError {
 pub(crate) struct Slot {
     shared: Arc<Shared>,
     token: Token,
-    reply: Vec<u8>,
     after: Duration,
-    /// Higher for later requests.
-    number: u64,
+    /// The one reply has been taken, and the slot freed with it.
+    freed: bool,
+    many: bool,
     /// The subscription that only this request has.
-    own: Option<u64>,
+    own: Option<Box<Own>>,
+}
+
+#[derive(Debug)]
+struct Own {
+    sid: u64,
+    reply: Vec<u8>,
+}
+
+/// The subject of a reply: on the stack but for a long inbox prefix.
+pub(crate) enum Reply<'a> {
+    Short([u8; SHORT], usize),
+    Long(Vec<u8>),
+    Own(&'a [u8]),
+}
+
+const SHORT: usize = 64;
+
+impl Reply<'_> {
+    /// The subject of the reply to the request with this token, in the inbox of all requests.
+    #[inline]
+    pub(crate) fn of(shared: &Shared, token: Token) -> Self {
+        let prefix = &*shared.mux_prefix;
+        let mut text = [0; SHORT];
+        if let Some((head, tail)) = text.split_at_mut_checked(prefix.len()) {
+            head.copy_from_slice(prefix);
+            if let Some(len) = token.write_to(tail) {
+                return Reply::Short(text, prefix.len() + len);
+            }
+        }
+        let mut text = Vec::with_capacity(prefix.len() + Token::MAX_LEN);
+        text.extend_from_slice(prefix);
+        token.encode_into(&mut text);
+        Reply::Long(text)
+    }
+
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Short(text, len) => text.get(..*len).unwrap_or_default(),
+            Self::Long(text) => text,
+            Self::Own(text) => text,
+        }
+    }
 }
 
 impl Slot {
+    /// Opens a slot whose failure or reply wakes `cx`, for a message that is sent next.
     pub(crate) fn open(
         shared: &Arc<Shared>,
-        message: &Outgoing<'_>,
+        message: &mut Outgoing<'_>,
         many: bool,
         no_mux: bool,
         after: Duration,
+        cx: &Context<'_>,
     ) -> Result<Self, RequestError> {
         if no_mux {
-            return Self::open_own(shared, message, many, after);
+            return Self::open_own(shared, message, many, after, cx);
         }
         if message.reply.is_some() {
             let problem = "a reply subject of your own needs `no_mux`: the shared inbox does not receive it";
             return Err(RequestError::Option { option: "reply", problem });
         }
-        // Before the subscription: a refusal of it fails the slots that are open, and may come at once.
-        let mut slot = Self::enter(shared, message, many, after);
-        let waker = {
-            let mut core = shared.core();
-            ready(&core)?;
-            subscribe_to_replies(&mut core, shared)
-        };
-        waker.into_iter().for_each(Waker::wake);
-        slot.reply.reserve_exact(shared.mux_prefix.len() + Token::MAX_LEN);
-        slot.reply.extend_from_slice(&shared.mux_prefix);
-        slot.token.encode_into(&mut slot.reply);
-        Ok(slot)
+        // Before the subscription, which goes out with the message: a refusal of it fails the slots that are open.
+        message.muxed = true;
+        Ok(Self::enter(shared, message, many, after, cx))
     }
 
     /// The subscription is on the wire before the request, and ends by itself with the one reply that is wanted.
     fn open_own(
         shared: &Arc<Shared>,
-        message: &Outgoing<'_>,
+        message: &mut Outgoing<'_>,
         many: bool,
         after: Duration,
+        cx: &Context<'_>,
     ) -> Result<Self, RequestError> {
         let reply = own_reply(shared, message)?;
         ready(&shared.core())?;
-        let mut slot = Self::enter(shared, message, many, after);
+        let mut slot = Self::enter(shared, message, many, after, cx);
         let max = (!many).then_some(1);
         let waker = {
             let mut core = shared.core();
             ready(&core)?;
             let sid = core.next_sid;
             core.next_sid += 1;
-            slot.own = Some(sid);
             let interest = Interest { subject: reply.as_slice().into(), queue: None };
+            slot.own = Some(Box::new(Own { sid, reply }));
             let waker = announce(&mut core, sid, &interest, max);
             let route = Route::Reply(slot.token);
             core.changes.push(Change::Subscribe { sid, interest, max, route, first_message: None });
             waker
         };
         waker.into_iter().for_each(Waker::wake);
-        slot.reply = reply;
         Ok(slot)
     }
 
-    fn enter(shared: &Arc<Shared>, message: &Outgoing<'_>, many: bool, after: Duration) -> Self {
+    fn enter(
+        shared: &Arc<Shared>,
+        message: &mut Outgoing<'_>,
+        many: bool,
+        after: Duration,
+        cx: &Context<'_>,
+    ) -> Self {
         let deadline = instant_after(after);
-        let (token, number) = {
+        let subject = hash(&message.subject.0);
+        let waker = cx.waker().clone();
+        let token = {
             let requests = &mut shared.waits().requests;
-            let token = requests.open(hash(&message.subject.0), many, Some(deadline));
-            (token, requests.newest())
+            let token = requests.open(subject, many, Some(deadline), Some(waker));
+            message.request = requests.newest();
+            token
         };
         shared.note_deadline(deadline);
-        Self { shared: Arc::clone(shared), token, reply: Vec::new(), after, number, own: None }
+        Self { shared: Arc::clone(shared), token, after, freed: false, many, own: None }
     }
 
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    #[inline]
+    pub(crate) fn reply(&self) -> Reply<'_> {
+        if let Some(own) = &self.own {
+            return Reply::Own(&own.reply);
+        }
+        Reply::of(&self.shared, self.token)
     }
 
-    pub(crate) fn reply(&self) -> &[u8] {
-        &self.reply
+    /// Waits again, until `deadline`, for a message that is sent a second time: under the same subject, so that the
+    /// answer to either is taken, unless there was one.
+    pub(crate) fn reopen(
+        &mut self,
+        message: &mut Outgoing<'_>,
+        deadline: std::time::Instant,
+        cx: &Context<'_>,
+    ) {
+        let waker = Some(cx.waker().clone());
+        {
+            let requests = &mut self.shared.waits().requests;
+            if self.freed {
+                self.token = requests.open(hash(&message.subject.0), self.many, Some(deadline), waker);
+                message.request = requests.newest();
+                self.freed = false;
+            } else {
+                requests.reopen(self.token, deadline, waker);
+            }
+        }
+        self.shared.note_deadline(deadline);
     }
 
     pub(crate) fn expect_reply_by(&self, deadline: std::time::Instant) {
@@ -274,35 +344,54 @@ impl Slot {
         self.shared.note_deadline(deadline);
     }
 
-    pub(crate) fn poll_reply(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
-        self.shared.waits().requests.poll(self.token, cx)
+    pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
+        let ended = self.shared.waits().requests.poll(self.token, cx);
+        self.freed = !self.many && matches!(ended, Poll::Ready(Ok(_)));
+        ended
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>, subject: &[u8]) -> Poll<Result<Message, RequestError>> {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        subject: &[u8],
+    ) -> Poll<Result<Message, RequestError>> {
         self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
     }
 
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
-        let subject = shown(subject);
-        match failure {
-            Failure::Timeout => RequestError::Timeout { subject, after: self.after },
-            Failure::NoResponders => RequestError::NoResponders { subject },
-            Failure::Denied => RequestError::Denied { subject },
-            Failure::InboxDenied if self.own.is_some() => {
-                RequestError::InboxDenied { inbox: shown(&self.reply) }
+        match (failure, &self.own) {
+            (Failure::InboxDenied, Some(own)) => RequestError::InboxDenied { inbox: shown(&own.reply) },
+            (Failure::InboxRefused(error), Some(own)) => {
+                RequestError::InboxRefused { inbox: shown(&own.reply), error }
             }
-            Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&self.shared.mux_subject()) },
-            Failure::Disconnected => RequestError::Disconnected { subject },
-            Failure::Closed(reason) => ConnectionClosed { reason }.into(),
+            (failure, _) => failed(&self.shared, failure, subject, self.after),
         }
+    }
+}
+
+/// What it means to a request for `subject`, with a time of `after`, that it failed so.
+pub(crate) fn failed(shared: &Shared, failure: Failure, subject: &[u8], after: Duration) -> RequestError {
+    let subject = shown(subject);
+    match failure {
+        Failure::Timeout => RequestError::Timeout { subject, after },
+        Failure::NoResponders => RequestError::NoResponders { subject },
+        Failure::Denied => RequestError::Denied { subject },
+        Failure::InboxDenied => RequestError::InboxDenied { inbox: shown(&shared.mux_subject()) },
+        Failure::InboxRefused(error) => {
+            RequestError::InboxRefused { inbox: shown(&shared.mux_subject()), error }
+        }
+        Failure::Disconnected => RequestError::Disconnected { subject },
+        Failure::Closed(reason) => ConnectionClosed { reason }.into(),
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // Replies that nobody took go with the slot.
-        self.shared.waits().requests.close(self.token);
-        let Some(sid) = self.own else { return };
+        if !self.freed {
+            // Replies that nobody took go with the slot.
+            self.shared.waits().requests.close(self.token);
+        }
+        let Some(sid) = self.own.as_ref().map(|own| own.sid) else { return };
         let waker = {
             let mut core = self.shared.core();
             if core.closed().is_some() {
@@ -340,17 +429,20 @@ fn own_reply(shared: &Shared, message: &Outgoing<'_>) -> Result<Vec<u8>, Request
 }
 
 /// Subscribes to the inbox of all requests, the first time one is made.
-fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<Waker> {
-    if core.mux_live {
-        return None;
-    }
+#[inline]
+pub(crate) fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<Waker> {
+    if core.mux_live { None } else { subscribe_now(core, shared) }
+}
+
+#[cold]
+fn subscribe_now(core: &mut Core, shared: &Shared) -> Option<Waker> {
     core.mux_live = true;
     let subject = shared.mux_subject();
-    let waker =
-        if core.up { core.control(|out| encode::subscribe(out, &subject, None, MUX_SID)) } else { None };
+    let interest = Interest { subject: subject.into(), queue: None };
+    let waker = announce(core, MUX_SID, &interest, None);
     core.changes.push(Change::Subscribe {
         sid: MUX_SID,
-        interest: Interest { subject: subject.into(), queue: None },
+        interest,
         max: None,
         route: Route::Replies,
         first_message: None,
@@ -359,8 +451,12 @@ fn subscribe_to_replies(core: &mut Core, shared: &Shared) -> Option<Waker> {
 }
 
 /// Subjects are compared by hash when the server refuses one, so that a request need not keep its own.
+#[inline]
 pub(crate) fn hash(subject: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(subject);
-    hasher.finish()
+    // Whoever finds two subjects of one hash gains that a refusal of one may be told to a request for the other.
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(ODD);
+    let (words, rest) = subject.as_chunks::<8>();
+    let hash = words.iter().fold(subject.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, b| mix(hash, u64::from(*b)))
 }

@@ -102,16 +102,14 @@ impl Future for RequestMany<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let request = &mut this.request;
-        let slot = match this.slot.take() {
+        let mut slot = match this.slot.take() {
             Some(slot) => slot,
             None => {
                 let total = request.timeout.unwrap_or(request.shared.config.request_timeout);
-                let slot = Slot::open(request.shared, &request.message, true, request.no_mux, total)?;
-                request.message.request = slot.number();
-                slot
+                Slot::open(request.shared, &mut request.message, true, request.no_mux, total, cx)?
             }
         };
-        match request.message.poll_send(request.shared, Some(slot.reply()), cx) {
+        match request.message.poll_send(request.shared, Some(slot.reply().as_slice()), cx) {
             Poll::Pending => {
                 // Only a failure can come before the request is sent.
                 if let Poll::Ready(Err(error)) = slot.poll(cx, &request.message.subject.0) {
@@ -164,7 +162,7 @@ impl Replies {
     }
 
     fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, RequestError>>> {
-        let Some(slot) = &self.slot else { return Poll::Ready(None) };
+        let Some(slot) = &mut self.slot else { return Poll::Ready(None) };
         if self.limits.max.is_some_and(|max| self.received >= max) {
             self.slot = None;
             return Poll::Ready(None);

@@ -5,6 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Figures of a connection since it was made, over all reconnects.
 ///
 /// They add up: `published = written + buffered + lost + maybe_lost`.
+///
+/// ```no_run
+/// # fn f(nc: nuncio::Client) {
+/// let now = nc.statistics();
+/// println!("{} of {} written, {} bytes wait", now.written, now.published, now.buffered_bytes);
+/// assert_eq!(now.published, now.written + now.buffered + now.lost + now.maybe_lost);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

@@ -13,12 +13,13 @@ use tokio::sync::oneshot;
 use crate::Message;
 use crate::callback::SubscribeCallback;
 use crate::client::Handle;
+use crate::confirm::SubscribeConfirmed;
 use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::shared::{Core, Stage, Waiter};
-use crate::driver::wait::{Deadline, instant_after};
+use crate::driver::wait::instant_after;
 use crate::error::{ConnectionClosed, FlushError, SubscribeError};
 use crate::publish::{LONGEST_SUBJECTS, Subject};
-use crate::queue::{Limits, OnFull, Queue, SubscriptionEnd};
+use crate::queue::{Limits, OnFull, Queue};
 use crate::subscription::{Interested, Subscription};
 
 /// A subscription about to be made: set its options, then await it.
@@ -30,8 +31,9 @@ use crate::subscription::{Interested, Subscription};
 /// # Errors
 ///
 /// [`SubscribeError`]: a subject or queue group that breaks a rule, a connection that is draining or closed. That the
-/// server denies it is known later: the subscription then ends with
-/// [`SubscriptionEnd::Denied`](crate::SubscriptionEnd::Denied), unless [`confirmed`](Self::confirmed) waits for that.
+/// server does not take it is known later: the subscription then ends with
+/// [`SubscriptionEnd::Denied`](crate::SubscriptionEnd::Denied) or
+/// [`SubscriptionEnd::Refused`](crate::SubscriptionEnd::Refused), unless [`confirmed`](Self::confirmed) waits for that.
 ///
 /// # Cancel safety
 ///
@@ -39,7 +41,7 @@ use crate::subscription::{Interested, Subscription};
 #[derive(Debug)]
 #[must_use = "nothing is subscribed to until this is awaited"]
 pub struct Subscribe<'a> {
-    handle: &'a Arc<Handle>,
+    pub(crate) handle: &'a Arc<Handle>,
     subject: Subject<'a>,
     queue: Option<Subject<'a>>,
     max: Option<u64>,
@@ -105,14 +107,49 @@ impl<'a> Subscribe<'a> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// [`SubscribeConfirmed::callback`] confirms a subscription that calls a function.
     pub fn confirmed(self) -> SubscribeConfirmed<'a> {
-        SubscribeConfirmed { subscribe: self, asked: None }
+        SubscribeConfirmed::new(self)
     }
 
     /// Calls a function for each message instead of queueing it.
     ///
-    /// The function runs where the connection is read: that is the shortest way, and it holds up everything else of
-    /// the connection while it runs, so it must not block. If it panics, its subscription ends.
+    /// The function runs where the connection is read. If it panics, its subscription ends.
+    ///
+    /// # A loop or a callback
+    ///
+    /// | | [`Subscription`], read in a loop | callback |
+    /// |---|---|---|
+    /// | a message waits | in the queue of the subscription, within its [`limits`](Self::limits) | nowhere |
+    /// | it is handled | in the task that reads, which has to be woken | in the task of the connection, at once |
+    /// | handling may | await, block, take as long as it likes | do what is short: count, decide, pass on |
+    /// | handling that is too slow | fills this one queue: [`on_full`](Self::on_full) | holds up the whole connection: other subscriptions, replies, pings |
+    /// | several at once | by spawning | never |
+    /// | publishing from it | awaited | by [`try_publish`](crate::Client::try_publish), or [`respond`](Message::respond)`(…).try_send()` |
+    /// | its end | `None`, then [`ended`](Subscription::ended) | [`CallbackSubscription::ended`](crate::CallbackSubscription::ended) |
+    ///
+    /// A loop is right nearly always. A callback is for what must be quick and takes microseconds: it saves the queue and
+    /// the switch of tasks. Where more is to be done for some messages, the callback passes those on through a channel.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// let bytes = Arc::new(AtomicU64::new(0));
+    /// let total = Arc::clone(&bytes);
+    /// let mut meter = nc
+    ///     .subscribe("orders.>")
+    ///     .callback(move |m| {
+    ///         total.fetch_add(m.len() as u64, Ordering::Relaxed);
+    ///     })
+    ///     .await?;
+    /// meter.drain().await?;
+    /// println!("{} bytes", bytes.load(Ordering::Relaxed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn callback(self, on_message: impl FnMut(Message) + Send + 'static) -> SubscribeCallback<'a> {
         SubscribeCallback { subscribe: self, on_message: Some(Box::new(on_message)) }
     }
@@ -149,6 +186,9 @@ impl<'a> Subscribe<'a> {
         self.check()?;
         let shared = &self.handle.shared;
         let queue = Arc::new(Queue::new(self.limits, self.on_full));
+        if self.max.is_some() {
+            queue.set_limited();
+        }
         let interest = Interest {
             subject: (&*self.subject.0).into(),
             queue: self.queue.as_ref().map(|queue| (&*queue.0).into()),
@@ -168,7 +208,7 @@ impl<'a> Subscribe<'a> {
         // Between two pings, since the server does not always say which subscription it refuses.
         let before = confirm.is_some().then(|| core.ping(Waiter::Nobody)).flatten();
         let waker = announce(&mut core, sid, &interest, self.max);
-        let behind = confirm.and_then(|confirm| core.ping(Waiter::Confirm(sid, confirm)));
+        let behind = confirm.and_then(|confirm| core.ping(Waiter::Confirm(confirm)));
         let waker = before.or(waker).or(behind);
         core.changes.push(Change::Subscribe {
             sid,
@@ -197,6 +237,7 @@ pub(crate) fn announce(core: &mut Core, sid: u64, interest: &Interest, max: Opti
     if !core.up {
         return None;
     }
+    core.announced += 1;
     core.control(|out| {
         encode::subscribe(out, &interest.subject, interest.queue.as_deref(), sid);
         if let Some(max) = max.and_then(registry::server_max) {
@@ -210,80 +251,5 @@ impl Future for Subscribe<'_> {
 
     fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(self.register(Route::queue, None).map(Subscription::new))
-    }
-}
-
-/// A subscription about to be made and confirmed by the server: await it.
-///
-/// Returned by [`Subscribe::confirmed`]. Between its `SUB` and the two `PING`s around it lies nothing else, so that a
-/// refusal is told apart from those of other subscriptions.
-///
-/// # Errors
-///
-/// Those of [`Subscribe`]; [`SubscribeError::Denied`] by permissions; [`SubscribeError::Refused`] for another reason,
-/// such as too many subscriptions; [`SubscribeError::Unconfirmed`] when there is no connection, it is lost before the
-/// server answers, or no answer comes within [`Connect::flush_timeout`](crate::Connect::flush_timeout). After an error
-/// nothing is subscribed to.
-///
-/// # Cancel safety
-///
-/// Dropped before it is complete, nothing stays subscribed to.
-#[derive(Debug)]
-#[must_use = "nothing is subscribed to until this is awaited"]
-pub struct SubscribeConfirmed<'a> {
-    subscribe: Subscribe<'a>,
-    asked: Option<Asked>,
-}
-
-#[derive(Debug)]
-struct Asked {
-    subscription: Subscription,
-    answer: oneshot::Receiver<()>,
-    deadline: Deadline,
-    after: Duration,
-}
-
-impl Future for SubscribeConfirmed<'_> {
-    type Output = Result<Subscription, SubscribeError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let mut asked = match this.asked.take() {
-            Some(asked) => asked,
-            None => this.subscribe.ask()?,
-        };
-        let fault = match Pin::new(&mut asked.answer).poll(cx) {
-            Poll::Ready(Ok(())) => match asked.subscription.ended() {
-                Some(SubscriptionEnd::Denied { subject }) => SubscribeError::Denied { subject },
-                Some(SubscriptionEnd::Refused { subject, error }) => {
-                    SubscribeError::Refused { subject, error }
-                }
-                // That it has had its messages, say, is no failure.
-                _ => return Poll::Ready(Ok(asked.subscription)),
-            },
-            // The waiter was dropped with the connection.
-            Poll::Ready(Err(_)) => match this.subscribe.handle.shared.core().closed() {
-                Some(closed) => SubscribeError::Closed(closed),
-                None => SubscribeError::Unconfirmed(FlushError::Disconnected),
-            },
-            Poll::Pending if asked.deadline.poll(cx).is_ready() => {
-                SubscribeError::Unconfirmed(FlushError::Timeout { after: asked.after })
-            }
-            Poll::Pending => {
-                this.asked = Some(asked);
-                return Poll::Pending;
-            }
-        };
-        Poll::Ready(Err(fault))
-    }
-}
-
-impl Subscribe<'_> {
-    fn ask(&self) -> Result<Asked, SubscribeError> {
-        let (confirm, answer) = oneshot::channel();
-        let subscription = Subscription::new(self.register(Route::queue, Some(confirm))?);
-        let shared = &self.handle.shared;
-        let after = shared.config.flush_timeout;
-        Ok(Asked { subscription, answer, deadline: Deadline::after(shared, after), after })
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use nuncio_proto::encode;
+use nuncio_proto::{encode, registry};
 use tokio::sync::oneshot;
 
 use crate::Message;
@@ -48,14 +48,33 @@ impl Interested {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the subscription at a count of messages; what the same thread does next is behind that on the wire.
     pub(crate) fn set_max(&self, max: u64) {
+        if self.queue.ended().is_some() {
+            return;
+        }
         let waker = {
             let mut core = self.handle.shared.core();
             if core.closed().is_some() {
                 return;
             }
+            // The server counts from the `SUB` that it received.
+            let before = self.queue.before();
+            // It cannot be told of a higher one, and would keep to the one that it has.
+            let most = if self.queue.is_limited() { registry::LARGEST_MAX } else { u64::MAX };
+            let max = max.min(before.saturating_add(most));
             core.changes.push(Change::SetMax(self.sid, max));
-            core.driver.take()
+            let rest = registry::server_max(max.saturating_sub(before));
+            if rest.is_some() {
+                self.queue.set_limited();
+            }
+            match rest {
+                Some(rest) if core.up => core.control(|out| {
+                    // Without a number it is at once.
+                    encode::unsubscribe(out, self.sid, Some(rest).filter(|rest| *rest > 0));
+                }),
+                _ => core.driver.take(),
+            }
         };
         waker.into_iter().for_each(Waker::wake);
     }
@@ -138,6 +157,23 @@ pub struct SubscriptionStats {
 /// over reconnects.
 ///
 /// Dropping it unsubscribes, on any thread, and discards what is queued. A subscription keeps its connection open.
+///
+/// ```no_run
+/// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+/// let mut orders = nc.subscribe("orders.>").await?;
+/// while let Some(m) = orders.next().await {
+///     println!("{}: {}", m.subject(), m.text()?);
+///     if m.subject() == "orders.end" {
+///         // What has arrived is still handed out, then the loop ends.
+///         orders.drain().await?;
+///     }
+/// }
+/// if let Some(end) = orders.ended() {
+///     println!("over: {end}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription {
     inner: Interested,
     batch: VecDeque<Message>,
@@ -170,7 +206,7 @@ impl Subscription {
     }
 
     #[inline]
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let waker = cx.waker().data().addr();
         if waker != self.polled_by {
             self.taken_over(waker);
@@ -251,6 +287,9 @@ impl Subscription {
 
     /// Ends the subscription once it has received so many messages in all, those of the past included. Can be called
     /// again to change the number.
+    ///
+    /// The server knows of it before anything that the same thread publishes next. nats-server reads no number above
+    /// 999,999,999: a higher one is counted by the client alone, and taken for that number where there was a limit before.
     pub fn unsubscribe_after(&mut self, messages: u64) {
         self.inner.set_max(messages);
     }

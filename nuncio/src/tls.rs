@@ -7,14 +7,18 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+mod info;
 mod problem;
 
+pub use info::TlsInfo;
 pub use problem::TlsProblem;
 
 /// How a connection uses TLS, for [`Connect::tls`](crate::Connect::tls).
 ///
-/// Without this, a connection uses TLS when the server requires it or when one of the addresses has the scheme `tls`,
-/// and trusts the certificates of the operating system.
+/// Without this, a connection uses TLS when the server requires it, when one of the addresses has the scheme `tls`, or when
+/// the server offers it and a password would go to another machine (see
+/// [`Connect::allow_plaintext_auth`](crate::Connect::allow_plaintext_auth)); and it trusts the certificates of the operating
+/// system.
 ///
 /// Once TLS is wanted, by an address, by any option here, or because it was used once, it holds for the rest of the
 /// client's life and for every server, those that the cluster tells of included: where a server does not offer it,

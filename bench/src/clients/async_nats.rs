@@ -1,5 +1,6 @@
 //! async-nats.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use async_nats::{ConnectOptions, HeaderMap, Request};
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::{Failed, Meter};
-use crate::work::{Figures, HEADERS, Job, Verb};
+use crate::work::{Figures, HEADERS, Job, STREAM, Verb};
 
 /// With its default of 65,536 it drops most of a flood on one thread; this is high enough to lose nothing.
 const CAPACITY: usize = 4_000_000;
@@ -21,7 +22,36 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::PublishMany => publish_many(nc, job).await,
         Verb::Subscribe => subscribe(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
+        Verb::Store { in_flight } => store(nc, job, in_flight).await,
     }
+}
+
+async fn store(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
+    nc.request("$JS.API.STREAM.CREATE.BENCH", STREAM.into()).await?;
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let js = async_nats::jetstream::new(nc);
+    let mut meter = Meter::start();
+    if in_flight == 1 {
+        for _ in 0..job.messages {
+            let start = Instant::now();
+            js.publish("bench.subject", payload.clone()).await?.await?;
+            meter.note(start.elapsed());
+        }
+        return Ok(meter.stop(job.messages, job.messages));
+    }
+    let mut acks = VecDeque::with_capacity(in_flight);
+    for _ in 0..job.messages {
+        if acks.len() == in_flight
+            && let Some(oldest) = acks.pop_front()
+        {
+            std::future::IntoFuture::into_future(oldest).await?;
+        }
+        acks.push_back(js.publish("bench.subject", payload.clone()).await?);
+    }
+    for ack in acks {
+        ack.await?;
+    }
+    Ok(meter.stop(job.messages, job.messages))
 }
 
 /// Its flush does not wait for the server, as ours does: the round trip at the end is in nuncio's figures alone.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Failed, Meter};
-use crate::work::{Figures, HEADERS, Job, Verb};
+use crate::work::{Figures, HEADERS, Job, STREAM, Verb};
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
     let nc = nuncio::connect(format!("127.0.0.1:{}", job.port)).await?;
@@ -14,18 +14,44 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::PublishMany => publish_many(nc, job).await,
         Verb::Subscribe => subscribe(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
+        Verb::Store { in_flight } => store(nc, job, in_flight).await,
     }
+}
+
+async fn store(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
+    nc.request("$JS.API.STREAM.CREATE.BENCH", STREAM).timeout(Duration::from_secs(5)).await?;
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let js = nc.jetstream();
+    if in_flight == 1 {
+        let mut meter = Meter::start();
+        for _ in 0..job.messages {
+            let start = Instant::now();
+            js.publish("bench.subject", payload.clone()).await?;
+            meter.note(start.elapsed());
+        }
+        return Ok(meter.stop(job.messages, job.messages));
+    }
+    let publisher = js.publisher().window(in_flight).build();
+    let meter = Meter::start();
+    for _ in 0..job.messages {
+        drop(publisher.send("bench.subject", payload.clone()).await?);
+    }
+    publisher.flush().await?;
+    Ok(meter.stop(job.messages, job.messages))
 }
 
 async fn publish(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
     let payload = Bytes::from(vec![b'x'; job.size]);
     let meter = Meter::start();
-    for _ in 0..job.messages {
-        let mut message = nc.publish("bench.subject", payload.clone());
-        for (name, value) in HEADERS.iter().take(job.headers) {
-            message = message.header(name, value);
+    if job.headers == 0 {
+        for _ in 0..job.messages {
+            nc.publish("bench.subject", &payload).await?;
         }
-        message.await?;
+    } else {
+        let [(first, one), (second, two)] = HEADERS;
+        for _ in 0..job.messages {
+            nc.publish("bench.subject", &payload).header(first, one).header(second, two).await?;
+        }
     }
     nc.flush().await?;
     Ok(meter.stop(job.messages, job.messages))
@@ -40,7 +66,7 @@ async fn publish_many(nc: nuncio::Client, job: &Job) -> Result<Figures, Failed> 
             let (nc, payload) = (nc.clone(), payload.clone());
             tokio::spawn(async move {
                 for _ in 0..share {
-                    nc.publish("bench.subject", payload.clone()).await?;
+                    nc.publish("bench.subject", &payload).await?;
                 }
                 Ok::<(), nuncio::PublishError>(())
             })
@@ -74,7 +100,7 @@ async fn subscribe(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
 async fn request(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
     let payload = Bytes::from(vec![b'x'; job.size]);
     // The subscription for replies is made by the first request.
-    nc.request("bench.subject", payload.clone()).timeout(Duration::from_secs(5)).await?;
+    nc.request("bench.subject", &payload).timeout(Duration::from_secs(5)).await?;
     let share = job.messages / in_flight as u64;
     let mut meter = Meter::start();
     let tasks: Vec<_> = (0..in_flight)
@@ -84,8 +110,7 @@ async fn request(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figu
                 let mut latencies = Vec::with_capacity(usize::try_from(share).unwrap_or(0));
                 for _ in 0..share {
                     let start = Instant::now();
-                    let reply =
-                        nc.request("bench.subject", payload.clone()).timeout(Duration::from_secs(5)).await?;
+                    let reply = nc.request("bench.subject", &payload).timeout(Duration::from_secs(5)).await?;
                     std::hint::black_box(reply.payload());
                     latencies.push(start.elapsed());
                 }

@@ -1,8 +1,9 @@
-//! Servers that cost less than any client: each does one thing, on one blocking thread.
+//! Servers that cost less than any client, each of which does one thing on one blocking thread; and nats-server.
 
 mod discard;
 mod echo;
 mod flood;
+mod nats;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,10 +20,15 @@ pub(crate) enum Kind {
     Flood,
     /// Answers requests with their payloads.
     Echo,
+    /// nats-server with JetStream.
+    Nats,
 }
 
 /// Prints its port, then serves one connection after the other until it is killed.
 pub(crate) fn serve(kind: Kind) -> io::Result<()> {
+    if kind == Kind::Nats {
+        return nats::serve();
+    }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
     io::stdout().flush()?;
@@ -33,6 +39,7 @@ pub(crate) fn serve(kind: Kind) -> io::Result<()> {
             Kind::Discard => discard::serve(stream),
             Kind::Flood => flood::serve(stream),
             Kind::Echo => echo::serve(stream),
+            Kind::Nats => Ok(()),
         };
         // A client that is done just goes.
         if let Err(error) = served

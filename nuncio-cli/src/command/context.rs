@@ -25,12 +25,14 @@ pub(crate) struct Syntax {
 enum Action {
     /// List all contexts; with --json one object each (name, selected, description).
     Ls,
-    /// Select a context.
+    /// Select a context, for every program that uses the selected one; with --json prints an object (selected).
     Select {
         /// Its name.
         name: String,
     },
-    /// Show a context, secrets left out; with --json as one object (name, selected, options).
+    /// Show a context, secrets left out; with --json as one object (name, selected, options, problem).
+    ///
+    /// The problem is what keeps nuncio from connecting by it, null if nothing does as far as the context itself goes.
     Show {
         /// Its name. Default: the selected one.
         name: Option<String>,
@@ -70,6 +72,7 @@ struct Whole {
     name: String,
     selected: bool,
     options: BTreeMap<String, String>,
+    problem: Option<String>,
 }
 
 impl Show for Whole {
@@ -79,6 +82,21 @@ impl Show for Whole {
         for (name, text) in &self.options {
             writeln!(out, "  {}: {}", printable(name), printable(text))?;
         }
+        if let Some(problem) = &self.problem {
+            writeln!(out, "cannot be used: {}", printable(problem))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Selected {
+    selected: String,
+}
+
+impl Show for Selected {
+    /// Nothing: that it was done goes without saying.
+    fn show(&self, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 }
@@ -100,12 +118,16 @@ impl Task {
                     out.show(&Line { name, selected, description })?;
                 }
             }
-            Action::Select { name } => contexts.select(&name)?,
+            Action::Select { name } => {
+                contexts.select(&name)?;
+                out.show(&Selected { selected: name })?;
+            }
             Action::Show { name } => {
                 let context = contexts.load(&name.unwrap_or_default())?;
                 let selected = contexts.selected()?.as_deref() == Some(context.name());
                 let options = context.shown().map(|(name, text)| (name.to_owned(), text)).collect();
-                out.show(&Whole { name: context.name().to_owned(), selected, options })?;
+                let problem = context.connect().err().map(|error| error.to_string());
+                out.show(&Whole { name: context.name().to_owned(), selected, options, problem })?;
             }
         }
         Ok(out.flush()?)

@@ -68,6 +68,7 @@ impl Serialize for Line {
                 map.serialize_entry("added", added)?;
                 map.serialize_entry("removed", removed)?;
             }
+            Event::Ping { unanswered } => map.serialize_entry("unanswered", unanswered)?,
             Event::ServerError(error) => map.serialize_entry("error", &error.to_string())?,
             Event::Missed(missed) => map.serialize_entry("missed", missed)?,
             Event::Closed { reason } => map.serialize_entry("reason", &reason.to_string())?,
@@ -86,6 +87,7 @@ fn name(event: &Event) -> &'static str {
         Event::Reconnected { .. } => "reconnected",
         Event::ServersChanged { .. } => "servers_changed",
         Event::LameDuck { .. } => "lame_duck",
+        Event::Ping { .. } => "ping",
         Event::ServerError(_) => "server_error",
         Event::Missed(_) => "missed",
         Event::Closed { .. } => "closed",
@@ -107,6 +109,9 @@ impl Show for Line {
                 format!("servers changed (added: {}; removed: {})", list(added), list(removed))
             }
             Event::LameDuck { server } => format!("{server} is about to shut down"),
+            Event::Ping { unanswered } => {
+                format!("asking whether the server lives (unanswered: {unanswered})")
+            }
             Event::ServerError(error) => error.to_string(),
             Event::Missed(missed) => format!("{missed} events were missed"),
             Event::Closed { reason } => format!("closed: {reason}"),

@@ -1,5 +1,6 @@
 //! The commands, one a file: what may be written, what it means, and how it is done.
 
+mod bench;
 mod context;
 mod events;
 mod publish;
@@ -70,4 +71,5 @@ commands! {
     Events("events"): events;
     Server("server"): server;
     Context("context"): context;
+    Bench("bench"): bench;
 }

@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::{program, run};
 
-fn contexts(entries: &[(&str, String)]) -> TempDir {
+pub(crate) fn contexts(entries: &[(&str, String)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let files = dir.path().join("nats").join("context");
     std::fs::create_dir_all(&files).unwrap();
@@ -16,7 +16,7 @@ fn contexts(entries: &[(&str, String)]) -> TempDir {
     dir
 }
 
-fn with(dir: &TempDir, arguments: &[&str]) -> Command {
+pub(crate) fn with(dir: &TempDir, arguments: &[&str]) -> Command {
     let mut command = program(arguments);
     command.env("XDG_CONFIG_HOME", dir.path());
     command

@@ -3,15 +3,18 @@
 #![cfg(unix)]
 
 mod auth;
+mod bench;
 mod context;
 mod ending;
 mod events;
+mod golden;
 mod publish;
 mod reply;
 mod request;
 mod rtt;
 mod server;
 mod subscribe;
+mod tls;
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -65,12 +68,14 @@ impl Ran {
 /// The program, away from the environment's settings, with stdin at its end.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
-    for variable in
-        ["NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CREDS", "NATS_NKEY", "NATS_CONTEXT"]
-    {
-        command.env_remove(variable);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("NATS_") {
+            command.env_remove(variable);
+        }
     }
     command
+        // The width of help.
+        .env("COLUMNS", "100")
         // Away from the contexts of whoever runs the tests.
         .env("XDG_CONFIG_HOME", "/nowhere")
         .args(arguments)

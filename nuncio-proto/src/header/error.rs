@@ -1,6 +1,6 @@
 //! What can be wrong with a header.
 
-use super::is_valid_name;
+use super::{breaks_line, is_valid_name};
 use crate::subject::excerpt;
 
 /// A header that cannot be sent, or a received block that is malformed.
@@ -129,7 +129,7 @@ pub(super) fn validate(name: &str, value: &str) -> Result<(), HeaderError> {
     if !is_valid_name(name.as_bytes()) {
         return Err(HeaderError::name(name.as_bytes()));
     }
-    if memchr::memchr2(b'\r', b'\n', value.as_bytes()).is_some() {
+    if breaks_line(value.as_bytes()) {
         return Err(HeaderError::value(name.as_bytes()));
     }
     Ok(())

@@ -160,6 +160,11 @@ impl HeaderMap {
         self.wire.clear();
     }
 
+    /// Bytes on the wire that it has room for.
+    pub fn capacity(&self) -> usize {
+        self.wire.capacity()
+    }
+
     fn push(&mut self, name: &str, value: &str) {
         if self.wire.is_empty() {
             self.wire.reserve(FIRST_RESERVE.max(VERSION.len() + CRLF.len() + line_len(name, value)));
@@ -248,8 +253,11 @@ impl HeaderMap {
     }
 
     /// Whether there is nothing to send: neither an entry nor a status.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.wire.is_empty() || self.view().is_empty()
+        // Where the first line ends behind the version, what follows are entries.
+        self.wire.len() <= VERSION.len() + CRLF.len()
+            || (self.wire.as_bytes().get(VERSION.len()) != Some(&b'\r') && self.view().is_empty())
     }
 
     /// The status, if the map was made with one.

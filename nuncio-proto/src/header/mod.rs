@@ -36,6 +36,8 @@ mod raw;
 mod status;
 mod view;
 
+use crate::words;
+
 pub use error::HeaderError;
 pub use map::HeaderMap;
 pub use raw::{RawLines, raw_lines};
@@ -50,8 +52,14 @@ const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Whether a name is printable ASCII without colon, and not empty (ADR-4).
 fn is_valid_name(name: &[u8]) -> bool {
-    // No early way out: names are short and nearly always valid.
-    !name.is_empty() && name.iter().fold(true, |valid, b| valid & b.is_ascii_graphic() & (*b != b':'))
+    let eight = |w| words::below(w, b'!') | words::equal(w, b':') | words::equal(w, 0x7f) | (w & words::HIGH);
+    !name.is_empty() && !words::any(name, eight, |b| !b.is_ascii_graphic() | (b == b':'))
+}
+
+/// Whether a value holds what would end its line.
+fn breaks_line(value: &[u8]) -> bool {
+    let eight = |w| words::equal(w, b'\r') | words::equal(w, b'\n');
+    words::any(value, eight, |b| (b == b'\r') | (b == b'\n'))
 }
 
 #[cfg(test)]

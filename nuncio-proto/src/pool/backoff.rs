@@ -26,14 +26,19 @@ pub enum Backoff {
         /// The last bound.
         max: Duration,
     },
-    /// The wait is `wait` and up to `jitter` more, drawn evenly.
+    /// The wait is `wait` and up to `jitter` more, drawn evenly; up to `tls_jitter` more where TLS is used.
+    ///
+    /// A TLS handshake costs the server much more than a connection without, so that clients should spread more.
     Fixed {
         /// The shortest wait.
         wait: Duration,
         /// What may be added to it.
         jitter: Duration,
+        /// What may be added to it instead, where TLS is used or wanted.
+        tls_jitter: Duration,
     },
-    /// The wait is what the function returns for the number of the wait, which begins at 1.
+    /// The wait is what the function returns for the number of the wait, which begins at 1. It is asked anew before each
+    /// wait, and nothing is added to what it returns.
     Custom(Arc<dyn Fn(u32) -> Duration + Send + Sync>),
 }
 
@@ -50,9 +55,19 @@ impl Backoff {
         Backoff::Exponential { initial, max }
     }
 
-    /// [`Backoff::Fixed`]
+    /// [`Backoff::Fixed`] with one jitter, TLS or not.
     pub fn fixed(wait: Duration, jitter: Duration) -> Backoff {
-        Backoff::Fixed { wait, jitter }
+        Backoff::Fixed { wait, jitter, tls_jitter: jitter }
+    }
+
+    /// [`Backoff::Fixed`] as other clients of NATS have it unless told otherwise: 2 seconds, and up to 100 ms more, or
+    /// up to 1 second more where TLS is used.
+    pub fn steady() -> Backoff {
+        Backoff::Fixed {
+            wait: Duration::from_secs(2),
+            jitter: Duration::from_millis(100),
+            tls_jitter: Duration::from_secs(1),
+        }
     }
 
     /// [`Backoff::Custom`]
@@ -61,13 +76,16 @@ impl Backoff {
     }
 
     /// The wait number `step`, which begins at 1.
-    pub(super) fn wait(&self, step: u32, rng: &mut fastrand::Rng) -> Duration {
+    pub(super) fn wait(&self, step: u32, tls: bool, rng: &mut fastrand::Rng) -> Duration {
         let wait = match self {
             Backoff::Exponential { initial, max } => {
                 let factor = 1u32.checked_shl(step.saturating_sub(1)).unwrap_or(u32::MAX);
                 draw(rng, MIN_WAIT, initial.saturating_mul(factor).min(*max))
             }
-            Backoff::Fixed { wait, jitter } => draw(rng, *wait, wait.saturating_add(*jitter)),
+            Backoff::Fixed { wait, jitter, tls_jitter } => {
+                let jitter = if tls { tls_jitter } else { jitter };
+                draw(rng, *wait, wait.saturating_add(*jitter))
+            }
             Backoff::Custom(wait) => wait(step),
         };
         wait.clamp(MIN_WAIT, MAX_WAIT)
@@ -87,16 +105,19 @@ impl fmt::Debug for Backoff {
             Backoff::Exponential { initial, max } => {
                 f.debug_struct("Exponential").field("initial", initial).field("max", max).finish()
             }
-            Backoff::Fixed { wait, jitter } => {
-                f.debug_struct("Fixed").field("wait", wait).field("jitter", jitter).finish()
-            }
+            Backoff::Fixed { wait, jitter, tls_jitter } => f
+                .debug_struct("Fixed")
+                .field("wait", wait)
+                .field("jitter", jitter)
+                .field("tls_jitter", tls_jitter)
+                .finish(),
             Backoff::Custom(_) => f.write_str("Custom"),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -106,11 +127,11 @@ mod tests {
 
     fn waits(backoff: &Backoff, step: u32, seed: u64) -> Vec<Duration> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        (0..20_000).map(|_| backoff.wait(step, &mut rng)).collect()
+        (0..20_000).map(|_| backoff.wait(step, false, &mut rng)).collect()
     }
 
     /// Asserts that samples fill the range evenly: each tenth of it gets its share, give or take a tenth.
-    fn assert_even(samples: &[Duration], low: Duration, high: Duration) {
+    pub(in crate::pool) fn assert_even(samples: &[Duration], low: Duration, high: Duration) {
         let mut tenths = [0usize; 10];
         for sample in samples {
             assert!(*sample >= low && *sample <= high, "{sample:?}");
@@ -145,7 +166,7 @@ mod tests {
         let backoff = Backoff::custom(|step| millis(u64::from(step) * 100));
         let mut rng = fastrand::Rng::with_seed(1);
         assert_eq!(
-            [1, 2, 9].map(|step| backoff.wait(step, &mut rng)),
+            [1, 2, 9].map(|step| backoff.wait(step, false, &mut rng)),
             [millis(100), millis(200), millis(900)]
         );
     }
@@ -162,7 +183,7 @@ mod tests {
                     Backoff::fixed(duration, duration),
                     Backoff::custom(move |_| duration),
                 ] {
-                    let wait = backoff.wait(step, &mut rng);
+                    let wait = backoff.wait(step, false, &mut rng);
                     assert!((MIN_WAIT..=MAX_WAIT).contains(&wait), "{backoff:?} {step}: {wait:?}");
                 }
             }
@@ -172,7 +193,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_same_seed_draws_the_same_waits(seed in any::<u64>(), step in 1u32..20) {
-            let draw = || Backoff::default().wait(step, &mut fastrand::Rng::with_seed(seed));
+            let draw = || Backoff::default().wait(step, false, &mut fastrand::Rng::with_seed(seed));
             prop_assert_eq!(draw(), draw());
         }
     }

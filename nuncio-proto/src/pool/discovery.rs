@@ -76,6 +76,13 @@ impl Pool {
         changes
     }
 
+    /// Whether a member has no credentials only because those of the server that told of it were not handed on, see
+    /// [`PoolOptions::share_credentials`](super::PoolOptions::share_credentials).
+    pub fn withholds_credentials(&self, id: ServerId) -> bool {
+        let poor = self.get(id).is_some_and(|server| server.discovered && !server.addr.has_credentials());
+        poor && !self.options.share_credentials && self.servers.iter().any(|s| s.addr.has_credentials())
+    }
+
     /// Replaces all members by what the user sets now. It holds from the next attempt on (ADR-40).
     ///
     /// A server that was in the pool with the same address keeps its attempts and its last error. The current

@@ -154,6 +154,8 @@ pub struct Pool {
     lost: Option<ServerId>,
     /// The server that the user wants to be dialled next.
     preferred: Option<ServerId>,
+    /// Waits are those of TLS.
+    tls: bool,
 }
 
 impl Pool {
@@ -170,6 +172,7 @@ impl Pool {
             current: None,
             lost: None,
             preferred: None,
+            tls: false,
         };
         pool.set_servers(addrs);
         pool
@@ -218,6 +221,11 @@ impl Pool {
     /// round begins now: a wish never makes a server be dialled twice between two waits.
     pub fn prefer(&mut self, id: ServerId) {
         self.preferred = Some(id);
+    }
+
+    /// Says whether TLS is used or wanted, which some [`Backoff`]s draw longer waits for. Default: false.
+    pub fn set_tls(&mut self, tls: bool) {
+        self.tls = tls;
     }
 
     /// Reports that the server was dialled in vain: no connection, or a handshake that failed.
@@ -338,7 +346,7 @@ impl Pool {
     }
 
     fn wait_end(&mut self, now: Instant, step: u32) -> Instant {
-        let wait = self.options.backoff.wait(step, &mut self.rng);
+        let wait = self.options.backoff.wait(step, self.tls, &mut self.rng);
         now.checked_add(wait).unwrap_or(now)
     }
 }

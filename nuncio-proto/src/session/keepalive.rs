@@ -49,6 +49,11 @@ impl Keepalive {
         self.out = 0;
     }
 
+    /// `PING`s since something arrived from the server.
+    pub fn unanswered(&self) -> u32 {
+        self.out
+    }
+
     /// What to do at `now`.
     pub fn poll(&mut self, now: Instant) -> Beat {
         if now < self.next {

@@ -151,6 +151,15 @@ impl Auth {
         }
     }
 
+    /// Whether it is clear by now that it yields what lets in whoever reads it.
+    pub(crate) fn holds_secret(&self) -> bool {
+        match &*self.0 {
+            Source::Fixed(fixed) => fixed.password.is_some() || fixed.token.is_some() || fixed.jwt.is_some(),
+            Source::Creds(creds) => creds.claims().bearer,
+            _ => false,
+        }
+    }
+
     /// Whether it may yield other credentials the next time.
     fn may_change(&self) -> bool {
         matches!(&*self.0, Source::KeyFile(_) | Source::CredsFile(_) | Source::Callback(_))

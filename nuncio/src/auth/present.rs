@@ -17,6 +17,8 @@ const SKEW: Duration = Duration::from_secs(1);
 pub(crate) struct Presented {
     /// When the JWT among them expires.
     pub(crate) expires: Option<SystemTime>,
+    /// There were none.
+    pub(crate) nothing: bool,
     /// Where that came from, if it may yield another one.
     source: Option<Auth>,
 }
@@ -86,6 +88,7 @@ pub(crate) async fn present(
     if let Some(error) = unsigned.filter(|_| all.is_empty() && !server.has_credentials()) {
         return Err(error);
     }
+    presented.nothing = all.is_empty() && !server.has_credentials();
     if server.has_credentials() {
         connect.user = server.user().map(str::to_owned);
         connect.pass = server.password().cloned();

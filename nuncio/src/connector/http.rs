@@ -53,6 +53,11 @@ impl Connector for HttpProxy {
         let proxy = self.proxy.clone();
         Box::pin(async move { Ok(Box::new(tunnel(&proxy, &server).await?) as Box<dyn Connection>) })
     }
+
+    /// Not even a server on this machine is: it would be that of the proxy.
+    fn is_private(&self, _server: &ServerAddr) -> bool {
+        false
+    }
 }
 
 async fn tunnel(proxy: &Proxy, server: &ServerAddr) -> Result<BufReader<TcpStream>, ProxyError> {

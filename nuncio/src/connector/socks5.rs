@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 use crate::connector::proxy::{Proxy, ProxyError};
 use crate::transport::{Connection, Connector, ConnectorFuture};
 
+/// The port of SOCKS (RFC 1928).
+const DEFAULT_PORT: u16 = 1080;
+
 const VERSION: u8 = 5;
 const NO_LOGIN: u8 = 0;
 const PASSWORD: u8 = 2;
@@ -44,6 +47,40 @@ impl Socks5 {
         Self { proxy: Proxy { at: host_and_port.into(), login: None } }
     }
 
+    /// The proxy of a URL: `socks5://host:port`, with `user:password@` before the host if it asks for that, percent-encoded. The
+    /// port is 1080 unless given; `socks5h` means the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError::Option`] for anything else. It never shows the URL.
+    pub fn from_url(url: &str) -> Result<Self, ProxyError> {
+        let wrong =
+            ProxyError::Option { problem: "the URL of a SOCKS proxy is written as socks5://host:port" };
+        let (scheme, rest) = url.trim().split_once("://").unwrap_or(("socks5", url.trim()));
+        if !["socks5", "socks5h"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return Err(wrong);
+        }
+        // The form is that of a server's address, but for the port that it has where none is named.
+        let parse = |scheme: &str| ServerAddr::parse(&format!("{scheme}://{rest}"));
+        let (Ok(addr), Ok(other)) = (parse("nats"), parse("ws")) else { return Err(wrong) };
+        let port = if addr.port() == other.port() { addr.port() } else { DEFAULT_PORT };
+        let host =
+            if addr.host().contains(':') { format!("[{}]", addr.host()) } else { addr.host().to_owned() };
+        let proxy = Self::new(format!("{host}:{port}"));
+        match (addr.user(), addr.password(), addr.token()) {
+            (Some(user), Some(password), _) => Ok(proxy.user_and_password(user, password.expose())),
+            (None, None, None) => Ok(proxy),
+            _ => {
+                Err(ProxyError::Option { problem: "the URL of a SOCKS proxy has a user without a password" })
+            }
+        }
+    }
+
+    /// Its URL, without user and password.
+    pub(crate) fn url(&self) -> String {
+        format!("socks5://{}", self.proxy.at)
+    }
+
     /// Who to be at the proxy, if it asks; each of at most 255 bytes. Default: nobody.
     #[must_use]
     pub fn user_and_password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
@@ -56,6 +93,11 @@ impl Connector for Socks5 {
     fn connect(&self, server: ServerAddr) -> ConnectorFuture {
         let proxy = self.proxy.clone();
         Box::pin(async move { Ok(Box::new(tunnel(&proxy, &server).await?) as Box<dyn Connection>) })
+    }
+
+    /// Not even a server on this machine is: it would be that of the proxy.
+    fn is_private(&self, _server: &ServerAddr) -> bool {
+        false
     }
 }
 
@@ -159,5 +201,46 @@ fn meaning(reply: u8) -> &'static str {
         7 => "it does not know the command CONNECT",
         8 => "it does not know this kind of address",
         _ => "unknown reply",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_a_proxy_has_host_port_and_login() {
+        for (url, at) in [
+            ("socks5://proxy.example:1081", "proxy.example:1081"),
+            ("socks5h://proxy.example", "proxy.example:1080"),
+            ("proxy.example:4222", "proxy.example:4222"),
+            ("SOCKS5://10.0.0.1:80", "10.0.0.1:80"),
+            ("socks5://[::1]", "[::1]:1080"),
+        ] {
+            let proxy = Socks5::from_url(url).unwrap().proxy;
+            assert_eq!((proxy.at.as_str(), proxy.login.is_none()), (at, true), "{url}");
+        }
+        let proxy = Socks5::from_url("socks5://me:a%40b@proxy.example").unwrap();
+        let (user, password) = proxy.proxy.login.clone().unwrap();
+        assert_eq!((user.as_str(), password.expose()), ("me", "a@b"));
+        assert_eq!(proxy.url(), "socks5://proxy.example:1080");
+        assert!(!format!("{proxy:?}").contains("a@b"));
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_socks_proxy_is_refused_without_being_shown() {
+        for url in [
+            "http://canary:8080",
+            "socks5://canary@proxy.example",
+            "socks5://me:can ary@x y",
+            "socks5://",
+            "",
+        ] {
+            let error = Socks5::from_url(url).unwrap_err();
+            assert!(
+                matches!(error, ProxyError::Option { .. }) && !format!("{error:?}").contains("canary"),
+                "{url}"
+            );
+        }
     }
 }

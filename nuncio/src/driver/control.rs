@@ -5,13 +5,12 @@ use std::task::Waker;
 use nuncio_proto::encode;
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::op::ServerOp;
+use nuncio_proto::pool::Server as PoolServer;
 use nuncio_proto::server_error::ServerError;
 
 use crate::driver::Driver;
 use crate::driver::link::Link;
-use crate::driver::route::Route;
-use crate::driver::shared::{Failure, Fence, MUX_SID, Waiter, now};
-use crate::error::shown;
+use crate::driver::shared::{Failure, Waiter, now};
 use crate::events::Event;
 use crate::queue::SubscriptionEnd;
 use crate::request::hash;
@@ -62,6 +61,7 @@ impl Driver {
             fence
         };
         link.unconfirmed = 0;
+        self.decided(fence.announced);
         match fence.waiter {
             Waiter::Nobody => {}
             Waiter::Renewal(number) => link.renewal.confirmed(number),
@@ -69,7 +69,7 @@ impl Driver {
                 // Whoever cancelled the flush does not want to know.
                 let _ = done.send(now());
             }
-            Waiter::Confirm(_, done) => {
+            Waiter::Confirm(done) => {
                 let _ = done.send(());
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
@@ -101,7 +101,19 @@ impl Driver {
         if self.shared.config.ignore_discovered {
             return;
         }
-        let changes = self.shared.pool().merge_discovered(&link.info.connect_urls, link.id, link.io.is_tls());
+        let (changes, withheld) = {
+            let mut pool = self.shared.pool();
+            let changes = pool.merge_discovered(&link.info.connect_urls, link.id, link.io.is_tls());
+            let added = |server: &PoolServer| changes.added.contains(server.addr());
+            let withheld = pool.servers().iter().any(|s| added(s) && pool.withholds_credentials(s.id()));
+            (changes, withheld)
+        };
+        if withheld && self.shared.config.auth.is_empty() {
+            tracing::warn!(
+                "servers of the cluster will not get the credentials in the URL of another one: \
+                 see Connect::share_credentials"
+            );
+        }
         self.shared.tell_servers(changes);
     }
 
@@ -121,33 +133,6 @@ impl Driver {
     fn deny_publish(&self, subject: &[u8]) {
         let waker = self.shared.waits().requests.fail_subject(hash(subject), Failure::Denied);
         waker.flatten().into_iter().for_each(Waker::wake);
-    }
-
-    fn deny_subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: Option<u64>) {
-        let Some(sid) = self.registry.find(sid, subject, queue) else { return };
-        if sid == MUX_SID {
-            self.registry.remove(sid);
-            self.shared.core().mux_live = false;
-            self.fail_requests(&Failure::InboxDenied);
-        } else {
-            if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {
-                let waker = self.shared.waits().requests.fail(*token, Failure::InboxDenied);
-                waker.into_iter().for_each(Waker::wake);
-            }
-            self.end_subscription(sid, SubscriptionEnd::Denied { subject: shown(subject) });
-        }
-    }
-
-    /// The server does not say which subscription it refuses. That of a confirmed one lies alone between two pings, and
-    /// it is the one while the answer to the first has arrived and that to the second has not.
-    fn refuse_subscribe(&mut self, error: &ServerError) {
-        let sid = match self.shared.core().fences.iter_mut().next() {
-            Some(Fence { waiter: Waiter::Confirm(sid, _), .. }) => *sid,
-            _ => return,
-        };
-        let Some(entry) = self.registry.get_mut(sid) else { return };
-        let subject = shown(&entry.interest.subject);
-        self.end_subscription(sid, SubscriptionEnd::Refused { subject, error: error.clone() });
     }
 
     pub(super) fn fail_requests(&self, failure: &Failure) {

@@ -23,6 +23,7 @@ use crate::driver::input::Input;
 use crate::driver::link::Link;
 use crate::driver::renewal::Renewal;
 use crate::driver::shared::{Shared, now};
+use crate::driver::verdict::{give_up, tells_more};
 use crate::driver::wait::instant_after;
 use crate::driver::{Driver, First};
 use crate::error::{CloseReason, ConnectError};
@@ -30,6 +31,7 @@ use crate::events::Event;
 use crate::tls::TlsProblem;
 use crate::transport::Transport;
 use crate::transport::dial::{host_port, late, open_websocket, reach};
+use crate::transport::exposure;
 use crate::transport::secure::{Prepared, check_injection, distrust, early_end, encrypt, tls_error};
 
 /// While expired credentials are refused, newer ones are looked for this often.
@@ -50,8 +52,8 @@ impl Driver {
                     attempt += 1;
                     match self.try_server(&server, id, attempt).await? {
                         Ok(link) => return Ok(link),
-                        // Of several failures a refusal is the most telling one.
-                        Err(error) if once && last.as_ref().is_some_and(ConnectError::is_auth) => drop(error),
+                        // Of several failures the one that the user has to mend is the most telling.
+                        Err(error) if last.as_ref().is_some_and(|last| tells_more(last, once)) => drop(error),
                         Err(error) => last = Some(error),
                     }
                 }
@@ -71,7 +73,9 @@ impl Driver {
                 self.shared.pool().prefer(chosen);
             }
         }
-        self.shared.pool().select(now)
+        let mut pool = self.shared.pool();
+        pool.set_tls(self.shared.security.must());
+        pool.select(now)
     }
 
     async fn try_server(
@@ -88,7 +92,11 @@ impl Driver {
         let shaking = shake_hands(Arc::clone(&self.shared), server.clone(), seed, &mut presented);
         match self.guarded(shaking).await? {
             Ok((io, input, info)) => {
-                self.shared.pool().connected(id, now());
+                {
+                    let mut pool = self.shared.pool();
+                    pool.set_tls(self.shared.security.must());
+                    pool.connected(id, now());
+                }
                 self.refusals.clear();
                 self.outdated = None;
                 let mut link = Link::new(io, input, info, id, host_port(server), &self.shared.config);
@@ -96,6 +104,7 @@ impl Driver {
                 Ok(Ok(link))
             }
             Err(error) => {
+                let error = self.explained(id, error, &presented);
                 self.failed(server, id, &error, presented);
                 Ok(Err(error))
             }
@@ -108,7 +117,7 @@ impl Driver {
         match error {
             // Others may come, which the server has not judged yet.
             error if error.is_auth() && presented.are_outdated() => self.outdated = Some(presented),
-            ConnectError::Refused { error, .. }
+            ConnectError::Refused { error, .. } | ConnectError::CredentialsWithheld { error, .. }
                 if error.is_auth() && !self.shared.config.ignore_auth_error_abort =>
             {
                 // The same refusal twice will not become a welcome by asking again.
@@ -116,6 +125,8 @@ impl Driver {
                     self.shared.pool().retire(id);
                 }
             }
+            // It will lack that tomorrow as well.
+            ConnectError::Unsupported { .. } => self.shared.pool().retire(id),
             _ => {
                 self.refusals.remove(&id);
             }
@@ -167,21 +178,6 @@ impl Driver {
     }
 }
 
-fn give_up(first: Option<&mut Option<First>>, last: Option<ConnectError>) -> CloseReason {
-    let nothing =
-        || ConnectError::Option { option: "servers", problem: "no server may be tried any more".into() };
-    if let Some(first) = first.and_then(Option::take) {
-        let _ = first.send(Err(last.unwrap_or_else(nothing)));
-        return CloseReason::ConnectFailed;
-    }
-    match last {
-        Some(ConnectError::Refused { server, error }) if error.is_auth() => {
-            CloseReason::Rejected { server, error }
-        }
-        last => CloseReason::Exhausted { last: Box::new(last.unwrap_or_else(nothing)) },
-    }
-}
-
 /// Dials and goes through the handshake, within the connection's timeout.
 async fn shake_hands(
     shared: Arc<Shared>,
@@ -205,6 +201,7 @@ async fn shake_hands(
     let presenting = present(&config.auth, &server, &challenge, &mut connect);
     let late_credentials = |_| late(config, &server, "credentials");
     *presented = timeout_at(deadline, presenting).await.map_err(late_credentials)??;
+    exposure::check(config, &server, io.is_tls(), exposure::of_connect(&connect))?;
     let mut hello = Zeroizing::new(Vec::new());
     encode::connect(&mut hello, &Zeroizing::new(connect.to_json()));
     hello.extend_from_slice(encode::PING);
@@ -250,7 +247,8 @@ async fn greet(
         return Ok((io, input, info));
     }
     let (input, mut info) = hear(shared, &mut io, server, deadline).await?;
-    if !security.decide(&info).map_err(|problem| tls_error(server, problem))? {
+    let secret = exposure::is_at_stake(&shared.config, server);
+    if !security.decide(&info, secret).map_err(|problem| tls_error(server, problem))? {
         return Ok((io, input, info));
     }
     check_injection(input.rest(), server)?;

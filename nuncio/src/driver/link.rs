@@ -14,6 +14,7 @@ use crate::driver::input::Input;
 use crate::driver::renewal::Renewal;
 use crate::driver::shared::{Core, now};
 use crate::error::DisconnectCause;
+use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
 /// How long the last bytes and the end of the stream may take.
@@ -27,6 +28,7 @@ pub(crate) struct Link {
     pub(crate) urgent: Vec<u8>,
     pub(crate) urgent_written: usize,
     pub(crate) info: ServerInfo,
+    tls: Option<Arc<TlsInfo>>,
     pub(crate) id: ServerId,
     pub(crate) server: String,
     pub(crate) keepalive: Keepalive,
@@ -50,6 +52,7 @@ impl Link {
         config: &Config,
     ) -> Self {
         Self {
+            tls: io.tls_info(),
             io,
             input,
             urgent: Vec::new(),
@@ -71,6 +74,7 @@ impl Link {
         core.info = Arc::new(self.info.clone());
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
+        core.tls.clone_from(&self.tls);
         core.headers = self.info.headers;
         let max = self.info.max_payload().unwrap_or(usize::MAX);
         if max < core.max_payload {

@@ -10,12 +10,14 @@ mod establish;
 mod input;
 mod leave;
 mod link;
+mod refusal;
 mod renewal;
 pub(crate) mod route;
 mod serve;
 pub(crate) mod shared;
 mod stock;
 mod timing;
+mod verdict;
 pub(crate) mod wait;
 mod write;
 
@@ -33,6 +35,7 @@ use crate::driver::dispatch::Pass;
 use crate::driver::ending::Ending;
 use crate::driver::leave::Leaving;
 use crate::driver::link::Link;
+use crate::driver::refusal::Undecided;
 use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::serve::Served;
 use crate::driver::shared::Shared;
@@ -53,6 +56,7 @@ pub(crate) struct Driver {
     /// The last that goes to a server that is being left.
     parting: Batch,
     leaving: Leaving,
+    undecided: Undecided,
     pass: Pass,
     alarm: Alarm,
     ending: Ending,
@@ -78,6 +82,7 @@ impl Driver {
             writing: Batch::new(),
             parting: Batch::new(),
             leaving: Leaving::No,
+            undecided: Undecided::default(),
             pass: Pass::default(),
             alarm: Alarm::default(),
             ending: Ending::None,
@@ -131,11 +136,16 @@ impl Driver {
             match change {
                 Change::Subscribe { sid, interest, max, route, first_message } => {
                     self.registry.insert(sid, interest, max, route);
+                    self.undecided.announced(sid);
                     self.first_messages.extend(first_message);
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::Release(sid) => self.release(sid),
-                Change::SetMax(sid, max) => self.set_max(sid, max),
+                // The server was told along with it, or will be with the next `SUB`.
+                Change::SetMax(sid, max) if self.registry.set_max(sid, max) => {
+                    self.end_subscription(sid, SubscriptionEnd::Max);
+                }
+                Change::SetMax(..) => self.undecided.made_room(),
                 // The old server took the subscription along: nothing more can come.
                 Change::Drain(sid) if !self.shared.core().up => {
                     self.end_subscription(sid, SubscriptionEnd::Drained);
@@ -144,6 +154,7 @@ impl Driver {
                     if let Some(entry) = self.registry.get_mut(sid) {
                         entry.draining = true;
                     }
+                    self.undecided.made_room();
                 }
             }
         }
@@ -153,6 +164,7 @@ impl Driver {
     /// The server is told as well, unless the one reply has ended the subscription there already.
     fn release(&mut self, sid: u64) {
         if self.registry.remove(sid).is_some() {
+            self.undecided.made_room();
             self.unsubscribe(sid);
         }
     }
@@ -166,24 +178,10 @@ impl Driver {
         waker.into_iter().for_each(std::task::Waker::wake);
     }
 
-    fn set_max(&mut self, sid: u64, max: u64) {
-        let spent = self.registry.set_max(sid, max);
-        let server_max = self.registry.get_mut(sid).and_then(|entry| entry.server_max());
-        let mut waker = None;
-        let mut core = self.shared.core();
-        if core.up && (spent || server_max.is_some()) {
-            // Absent means at once, which is right for what is spent.
-            let max = server_max.filter(|_| !spent);
-            waker = core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, max));
-        }
-        drop(core);
-        waker.into_iter().for_each(std::task::Waker::wake);
-        if spent {
-            self.end_subscription(sid, SubscriptionEnd::Max);
-        }
-    }
-
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
+        if !matches!(why, SubscriptionEnd::Denied { .. } | SubscriptionEnd::Refused { .. }) {
+            self.undecided.made_room();
+        }
         if let Some(entry) = self.registry.remove(sid) {
             // Before the end is told, so that whoever hears of it finds the figure right.
             self.count_subscriptions();
@@ -204,6 +202,12 @@ impl Driver {
             if changes.is_empty() {
                 // Under the lock, so that every change is either replayed or on the wire, and never both.
                 let over = self.registry.replay(&mut link.urgent);
+                for entry in self.registry.entries() {
+                    entry.route.begin_anew(entry.before);
+                }
+                let announced =
+                    self.registry.sids().into_iter().filter(|sid| over.binary_search(sid).is_err());
+                core.announced = self.undecided.begin_anew(announced);
                 link.take_over(&mut core);
                 core.up = true;
                 core.moving = None;

@@ -34,6 +34,14 @@ impl Route {
         Self::Queue { queue, staged: VecDeque::new(), staged_bytes: 0 }
     }
 
+    /// The next server counts from here: so many messages arrived before it was told of the subscription.
+    pub(crate) fn begin_anew(&self, before: u64) {
+        match self {
+            Self::Queue { queue, .. } | Self::Callback(Callback { queue, .. }) => queue.set_before(before),
+            Self::Replies | Self::Reply(_) => {}
+        }
+    }
+
     /// Whether requests wait for its messages, and not a subscription of the application.
     pub(crate) fn is_for_requests(&self) -> bool {
         matches!(self, Self::Replies | Self::Reply(_))

@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::driver::link::Link;
 use crate::driver::shared::{Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
+use crate::events::Event;
 use crate::stats::Counters;
 
 /// Small reads in one go: orders and the time get their turn even where the transport is always ready.
@@ -125,6 +126,7 @@ impl Driver {
                 let waker = self.shared.core().ping(Waiter::Nobody);
                 // That is this very task, which may be about to go to sleep.
                 waker.into_iter().for_each(std::task::Waker::wake);
+                self.shared.events.emit(&Event::Ping { unanswered: link.keepalive.unanswered() });
                 None
             }
             Beat::Stale => Some(Served::Lost(DisconnectCause::Stale)),

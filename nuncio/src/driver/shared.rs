@@ -13,6 +13,7 @@ use nuncio_proto::info::ServerInfo;
 use nuncio_proto::outbox::Batch;
 use nuncio_proto::pool::{Changes, Pool, Server};
 use nuncio_proto::requests::Requests;
+use nuncio_proto::server_error::ServerError;
 use nuncio_proto::session::fence::Fences;
 use nuncio_proto::session::timers::Timers;
 use tokio::sync::{oneshot, watch};
@@ -24,6 +25,7 @@ use crate::events::{Event, Hub};
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::tls::TlsInfo;
 use crate::transport::secure::Security;
 use crate::{DrainReport, Message};
 
@@ -62,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) changes: Vec<Change>,
     pub(crate) fences: Fences<Fence>,
     pub(crate) next_sid: u64,
+    /// `SUB`s of this connection.
+    pub(crate) announced: u64,
     pub(crate) mux_live: bool,
     pub(crate) driver: Option<Waker>,
     /// Publishers that wait for room.
@@ -70,6 +74,7 @@ pub(crate) struct Core {
     /// Host and port of the server, once there was one.
     pub(crate) server: Option<String>,
     pub(crate) local_addr: Option<SocketAddr>,
+    pub(crate) tls: Option<Arc<TlsInfo>>,
     pub(crate) max_payload: usize,
     pub(crate) headers: bool,
     pub(crate) orders: Orders,
@@ -109,6 +114,8 @@ pub(crate) struct DrainOrder {
 #[derive(Debug)]
 pub(crate) struct Fence {
     pub(crate) messages: u64,
+    /// `SUB`s of this connection before the `PING`.
+    pub(crate) announced: u64,
     pub(crate) waiter: Waiter,
 }
 
@@ -120,7 +127,7 @@ pub(crate) enum Waiter {
     /// The server that is being left has sent everything that it had.
     Leave,
     /// The server has taken or refused the subscription.
-    Confirm(u64, oneshot::Sender<()>),
+    Confirm(oneshot::Sender<()>),
     /// The subscription has been unsubscribed: nothing more will come for it.
     Subscription(u64, Option<oneshot::Sender<()>>),
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
@@ -158,6 +165,7 @@ pub(crate) enum Failure {
     NoResponders,
     Denied,
     InboxDenied,
+    InboxRefused(ServerError),
     Disconnected,
     Closed(CloseReason),
 }
@@ -222,6 +230,10 @@ impl Shared {
     /// There is a new deadline in `waits`.
     pub(crate) fn note_deadline(&self, deadline: Instant) {
         let nanos = self.since_base(deadline);
+        // Mostly something else is due before; that is told without writing.
+        if self.earliest.load(Ordering::Acquire) <= nanos {
+            return;
+        }
         if self.earliest.fetch_min(nanos, Ordering::AcqRel) > nanos {
             self.wake_driver();
         }
@@ -292,12 +304,14 @@ impl Core {
             changes: Vec::new(),
             fences: Fences::default(),
             next_sid: MUX_SID + 1,
+            announced: 0,
             mux_live: false,
             driver: None,
             room: Vec::new(),
             info: Arc::default(),
             server: None,
             local_addr: None,
+            tls: None,
             // What nats-server allows unless configured otherwise; replaced by the first INFO.
             max_payload: 1024 * 1024,
             headers: true,
@@ -317,7 +331,7 @@ impl Core {
     /// Appends a `PING` whose `PONG` goes to `waiter`.
     pub(crate) fn ping(&mut self, waiter: Waiter) -> Option<Waker> {
         let messages = self.ledger.taken + self.batch.messages();
-        self.fences.push(Fence { messages, waiter });
+        self.fences.push(Fence { messages, announced: self.announced, waiter });
         self.control(|out| out.extend_from_slice(nuncio_proto::encode::PING))
     }
 

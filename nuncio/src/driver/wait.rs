@@ -1,4 +1,4 @@
-//! A deadline that the driver keeps and its owner forgets by dropping it.
+//! A deadline that the driver keeps and its owner forgets by dropping it. It is met when the connection is over.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,13 +12,16 @@ use crate::driver::shared::{Shared, now};
 pub(crate) struct Deadline {
     shared: Arc<Shared>,
     token: Token,
+    /// The connection was over already: nobody would keep the time.
+    over: bool,
 }
 
 impl Deadline {
     pub(crate) fn at(shared: &Arc<Shared>, deadline: Instant) -> Self {
         let token = shared.waits().timers.arm(deadline);
         shared.note_deadline(deadline);
-        Self { shared: Arc::clone(shared), token }
+        let over = shared.core().closed().is_some();
+        Self { shared: Arc::clone(shared), token, over }
     }
 
     pub(crate) fn after(shared: &Arc<Shared>, wait: Duration) -> Self {
@@ -26,7 +29,7 @@ impl Deadline {
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.waits().timers.poll(self.token, cx)
+        if self.over { Poll::Ready(()) } else { self.shared.waits().timers.poll(self.token, cx) }
     }
 }
 

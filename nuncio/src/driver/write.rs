@@ -16,7 +16,7 @@ use crate::stats::Counters;
 const TURNS: usize = 4;
 
 /// A vectored write takes so many pieces.
-const SLICES: usize = 32;
+const SLICES: usize = 64;
 
 /// After so many bytes the server is asked to confirm, so that a cut leaves no more than about this much in doubt.
 const CHECKPOINT: usize = 512 * 1024;

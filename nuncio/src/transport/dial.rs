@@ -35,15 +35,14 @@ pub(crate) async fn open_websocket(
     server: &ServerAddr,
     deadline: Instant,
 ) -> Result<Transport, ConnectError> {
-    let tls = io.is_tls();
-    let opened = timeout_at(deadline, websocket::open(io, config, server))
+    let tls = io.tls_info();
+    let opened = timeout_at(deadline, websocket::open(io, config, server, tls.is_some()))
         .await
         .map_err(|_| late(config, server, "WebSocket upgrade"))?;
-    opened.map(
-        |stream| {
-            if tls { Transport::OverTls(Box::new(stream)) } else { Transport::Custom(Box::new(stream)) }
-        },
-    )
+    opened.map(|stream| match tls {
+        Some(info) => Transport::OverTls(Box::new(stream), info),
+        None => Transport::Custom(Box::new(stream)),
+    })
 }
 
 #[cfg(not(feature = "websocket"))]
@@ -64,11 +63,7 @@ pub(crate) async fn reach(
     deadline: Instant,
     seed: u64,
 ) -> Result<Transport, ConnectError> {
-    let failed = |error: io::Error| ConnectError::Io {
-        server: host_port(server),
-        kind: error.kind(),
-        message: error.to_string(),
-    };
+    let failed = |error: io::Error| failed(server, &error);
     if let Some(connector) = &config.connector {
         let connecting = connector.connect(server.clone());
         let made =
@@ -89,6 +84,17 @@ pub(crate) async fn reach(
         // ADR-11: clients spread over all addresses of a name.
         fastrand::Rng::with_seed(seed).shuffle(&mut addresses);
     }
+    first_of(addresses, config, server, deadline).await
+}
+
+/// A connection to the first of these addresses that answers.
+async fn first_of(
+    addresses: Vec<SocketAddr>,
+    config: &Config,
+    server: &ServerAddr,
+    deadline: Instant,
+) -> Result<Transport, ConnectError> {
+    let failed = |error: io::Error| failed(server, &error);
     let mut last = None;
     let count = addresses.len();
     for (tried, address) in addresses.into_iter().enumerate() {
@@ -106,6 +112,10 @@ pub(crate) async fn reach(
         }
     }
     Err(last.unwrap_or_else(|| failed(io::Error::other("the name has no address"))))
+}
+
+fn failed(server: &ServerAddr, error: &io::Error) -> ConnectError {
+    ConnectError::Io { server: host_port(server), kind: error.kind(), message: error.to_string() }
 }
 
 async fn resolve(
@@ -128,4 +138,62 @@ async fn resolve(
 pub(crate) fn late(config: &Config, server: &ServerAddr, stage: &'static str) -> ConnectError {
     let after: Duration = config.connect_timeout;
     ConnectError::Timeout { server: host_port(server), after, stage }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn local() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    async fn connected(addresses: Vec<SocketAddr>, within: Duration) -> Result<SocketAddr, ConnectError> {
+        let server = ServerAddr::parse("somewhere.example").unwrap();
+        let io = first_of(addresses, &Config::default(), &server, Instant::now() + within).await?;
+        match io {
+            Transport::Tcp(stream) => Ok(stream.peer_addr().unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A port whose queue of connections is full: it answers nobody any more.
+    async fn silent() -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(local()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut queued = Vec::new();
+        let knock =
+            || timeout(Duration::from_millis(200), TcpStream::connect(listener.local_addr().unwrap()));
+        while let Ok(Ok(stream)) = knock().await {
+            queued.push(stream);
+        }
+        (listener, queued)
+    }
+
+    #[tokio::test]
+    async fn addresses_that_refuse_or_keep_silent_leave_time_for_the_others() {
+        let gone = TcpListener::bind(local()).await.unwrap().local_addr().unwrap();
+        let (silent, _queued) = silent().await;
+        let good = TcpListener::bind(local()).await.unwrap();
+        let addresses = vec![gone, silent.local_addr().unwrap(), good.local_addr().unwrap()];
+        let within = Duration::from_secs(3);
+        let began = Instant::now();
+        assert_eq!(connected(addresses, within).await.unwrap(), good.local_addr().unwrap());
+        assert!(began.elapsed() < within, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn all_addresses_share_one_deadline() {
+        let (silent, _queued) = silent().await;
+        let addresses = vec![silent.local_addr().unwrap(); 20];
+        let within = Duration::from_millis(500);
+        let began = Instant::now();
+        let error = connected(addresses, within).await.unwrap_err();
+        assert!(error.is_timeout() && error.to_string().contains("somewhere.example:4222"), "{error}");
+        assert!(began.elapsed() >= within && began.elapsed() < within * 10, "{:?}", began.elapsed());
+    }
 }

@@ -6,13 +6,17 @@ use std::io;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use nuncio_proto::addr::{Scheme, ServerAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::tls::TlsInfo;
+
 pub(crate) mod dial;
+pub(crate) mod exposure;
 pub(crate) mod http;
 pub(crate) mod secure;
 #[cfg(feature = "tls")]
@@ -63,6 +67,15 @@ pub type ConnectorFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connec
 pub trait Connector: Send + Sync + 'static {
     /// Starts to connect to a server. The time it takes counts against the connection's timeout.
     fn connect(&self, server: ServerAddr) -> ConnectorFuture;
+
+    /// Whether nobody can read on the way to this server what is written, so that passwords may go there without TLS:
+    /// see [`Connect::allow_plaintext_auth`](crate::Connect::allow_plaintext_auth).
+    ///
+    /// Default: yes, since who makes a way of its own knows where it leads. The proxies in
+    /// [`connector`](crate::connector) say no, since they lead to other machines.
+    fn is_private(&self, _server: &ServerAddr) -> bool {
+        true
+    }
 }
 
 impl<F, Fut> Connector for F
@@ -84,7 +97,7 @@ pub(crate) enum Transport {
     Custom(Box<dyn Connection>),
     /// As `Custom`, with TLS further down.
     #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
-    OverTls(Box<dyn Connection>),
+    OverTls(Box<dyn Connection>, Arc<TlsInfo>),
 }
 
 impl Transport {
@@ -94,7 +107,17 @@ impl Transport {
             Self::Tcp(tcp) => tcp.local_addr().ok(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.get_ref().0.inner().local_addr(),
-            Self::Custom(_) | Self::OverTls(_) => None,
+            Self::Custom(_) | Self::OverTls(..) => None,
+        }
+    }
+
+    /// What its TLS came to; `None` without.
+    pub(crate) fn tls_info(&self) -> Option<Arc<TlsInfo>> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Some(Arc::new(tls::info(tls.get_ref().1))),
+            Self::OverTls(_, info) => Some(Arc::clone(info)),
+            Self::Tcp(_) | Self::Custom(_) => None,
         }
     }
 }
@@ -106,7 +129,7 @@ impl fmt::Debug for Transport {
             #[cfg(feature = "tls")]
             Self::Tls(_) => "Tls",
             Self::Custom(_) => "Custom",
-            Self::OverTls(_) => "OverTls",
+            Self::OverTls(..) => "OverTls",
         })
     }
 }
@@ -117,7 +140,7 @@ impl Transport {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(_) => true,
-            Self::OverTls(_) => true,
+            Self::OverTls(..) => true,
             Self::Tcp(_) | Self::Custom(_) => false,
         }
     }
@@ -140,7 +163,7 @@ impl AsyncRead for Transport {
                 }
                 read => read,
             },
-            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_read(cx, buf),
+            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_read(cx, buf),
         }
     }
 }
@@ -152,7 +175,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
-            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_write(cx, buf),
+            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_write(cx, buf),
         }
     }
 
@@ -161,7 +184,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
-            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_flush(cx),
+            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_flush(cx),
         }
     }
 
@@ -170,7 +193,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
-            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_shutdown(cx),
+            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_shutdown(cx),
         }
     }
 
@@ -183,7 +206,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
-            Self::Custom(custom) | Self::OverTls(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
+            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -192,7 +215,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_write_vectored(),
-            Self::Custom(custom) | Self::OverTls(custom) => custom.is_write_vectored(),
+            Self::Custom(custom) | Self::OverTls(custom, _) => custom.is_write_vectored(),
         }
     }
 }

@@ -56,12 +56,13 @@ impl Security {
         self.must.store(true, Ordering::Relaxed);
     }
 
-    /// Whether to upgrade after this `INFO` in clear text.
-    pub(crate) fn decide(&self, info: &ServerInfo) -> Result<bool, TlsProblem> {
+    /// Whether to upgrade after this `INFO` in clear text; `secret` says that what comes next must not be read.
+    pub(crate) fn decide(&self, info: &ServerInfo, secret: bool) -> Result<bool, TlsProblem> {
         match (self.must(), info.tls_required) {
             (true, false) if !info.tls_available => Err(TlsProblem::NotOffered),
             (false, true) if self.options.forbidden => Err(TlsProblem::Forbidden),
-            (must, required) => Ok(must || required),
+            (false, false) if self.options.forbidden => Ok(false),
+            (must, required) => Ok(must || required || secret && info.tls_available),
         }
     }
 
@@ -155,9 +156,17 @@ mod tests {
     #[test]
     fn without_a_word_the_server_decides() {
         let security = security(None, "a");
-        assert_eq!(security.decide(&info(NONE)), Ok(false));
-        assert_eq!(security.decide(&info(AVAILABLE)), Ok(false));
-        assert_eq!(security.decide(&info(REQUIRED)), Ok(true));
+        assert_eq!(security.decide(&info(NONE), false), Ok(false));
+        assert_eq!(security.decide(&info(AVAILABLE), false), Ok(false));
+        assert_eq!(security.decide(&info(REQUIRED), false), Ok(true));
+    }
+
+    #[test]
+    fn for_a_secret_tls_is_taken_where_it_is_offered() {
+        let silent = security(None, "a");
+        assert_eq!(silent.decide(&info(AVAILABLE), true), Ok(true));
+        assert_eq!(silent.decide(&info(NONE), true), Ok(false));
+        assert_eq!(security(Some(Tls::forbidden()), "a").decide(&info(AVAILABLE), true), Ok(false));
     }
 
     #[test]
@@ -165,18 +174,18 @@ mod tests {
         let used = security(None, "a");
         used.insist();
         for security in [used, security(None, "a,tls://b"), security(Some(Tls::required()), "a")] {
-            assert_eq!(security.decide(&info(NONE)), Err(TlsProblem::NotOffered));
-            assert_eq!(security.decide(&info(AVAILABLE)), Ok(true));
-            assert_eq!(security.decide(&info(REQUIRED)), Ok(true));
+            assert_eq!(security.decide(&info(NONE), false), Err(TlsProblem::NotOffered));
+            assert_eq!(security.decide(&info(AVAILABLE), false), Ok(true));
+            assert_eq!(security.decide(&info(REQUIRED), false), Ok(true));
         }
     }
 
     #[test]
     fn forbidden_tls_is_an_error_where_the_server_requires_it() {
         let security = security(Some(Tls::forbidden()), "a");
-        assert_eq!(security.decide(&info(NONE)), Ok(false));
-        assert_eq!(security.decide(&info(AVAILABLE)), Ok(false));
-        assert_eq!(security.decide(&info(REQUIRED)), Err(TlsProblem::Forbidden));
+        assert_eq!(security.decide(&info(NONE), false), Ok(false));
+        assert_eq!(security.decide(&info(AVAILABLE), false), Ok(false));
+        assert_eq!(security.decide(&info(REQUIRED), false), Err(TlsProblem::Forbidden));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use crate::error::{ConnectError, shown};
-use crate::tls::{Source, Tls, TlsProblem};
+use crate::tls::{Source, Tls, TlsInfo, TlsProblem};
 use crate::transport::Transport;
 use crate::transport::dial::host_port;
 use crate::transport::secure::tls_error;
@@ -238,6 +238,21 @@ pub(crate) async fn encrypt(
                 .unwrap_or_else(|| tls_error(server, handshake_problem(&error, expected, wants_certificate))))
         }
     }
+}
+
+/// What a handshake came to.
+pub(crate) fn info(connection: &rustls::ClientConnection) -> TlsInfo {
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
+        Some(rustls::ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
+        other => other.map(|version| format!("{version:?}")).unwrap_or_default(),
+    };
+    let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+    // Suites of TLS 1.3 have names of their own in rustls.
+    let suite = suite.unwrap_or_default();
+    let cipher_suite = suite.strip_prefix("TLS13_").map_or(suite.clone(), |rest| format!("TLS_{rest}"));
+    let certificates = connection.peer_certificates().unwrap_or_default();
+    TlsInfo { version, cipher_suite, certificates: certificates.iter().map(|c| c.to_vec()).collect() }
 }
 
 /// What the server said if it did not speak TLS. A throttled connection is told so in clear text.

@@ -12,8 +12,11 @@ mod operator;
 mod support;
 
 mod callback;
+mod cluster;
+mod context;
 mod creds;
 mod expiry;
 mod nkey;
 mod rotation;
 mod secrets;
+mod shown;

@@ -16,7 +16,7 @@ use crate::support::*;
 /// Everything that is logged in this process, at every level.
 struct Log(&'static Mutex<String>);
 
-fn log() -> &'static Mutex<String> {
+pub(crate) fn log() -> &'static Mutex<String> {
     static TEXT: OnceLock<Mutex<String>> = OnceLock::new();
     let mut new = false;
     let text = TEXT.get_or_init(|| {
@@ -29,7 +29,7 @@ fn log() -> &'static Mutex<String> {
     text
 }
 
-fn held(text: &Mutex<String>) -> MutexGuard<'_, String> {
+pub(crate) fn held(text: &Mutex<String>) -> MutexGuard<'_, String> {
     text.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -62,7 +62,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-fn all(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn all(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     if let Some(source) = error.source() {
         text += &all(source);

@@ -111,6 +111,15 @@ rules! {
         assert_eq!(seen.lock().unwrap().len(), 2);
     }
 
+    async fn without_a_first_message_in_time_it_ends(t: Target) {
+        let nc = t.client().await;
+        let after = std::time::Duration::from_millis(30);
+        let waiting = nc.subscribe(unique()).first_message_timeout(after).callback(drop);
+        let mut sub = waiting.await.unwrap();
+        assert_eq!(sub.ended().await, SubscriptionEnd::FirstMessageTimeout { after });
+        t.until_held(&nc, 0).await;
+    }
+
     async fn draining_calls_for_everything_in_flight(t: Target) {
         let (a, b) = t.clients().await;
         let subject = unique();

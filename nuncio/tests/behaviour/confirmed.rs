@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nuncio::{FlushError, ServerError, SubscribeError};
+use nuncio::{FlushError, ServerError, SubscribeError, SubscriptionEnd};
 
 use crate::support::*;
 use crate::target::{Rules, Setup, Target};
@@ -51,13 +51,15 @@ rules! {
         let _first = nc.subscribe("a").confirmed().await.unwrap();
         let mut second = nc.subscribe("b").await.unwrap();
         // Unconfirmed and too many: its refusal comes before the first ping of the next one.
-        let third = nc.subscribe("c").await.unwrap();
+        let mut third = nc.subscribe("c").await.unwrap();
         let error = nc.subscribe("d").confirmed().await.unwrap_err();
         assert_eq!(
             error,
             SubscribeError::Refused { subject: "d".into(), error: ServerError::MaxSubscriptions }
         );
-        assert_eq!((second.ended(), third.ended()), (None, None));
+        assert_eq!(second.ended(), None);
+        let refused = SubscriptionEnd::Refused { subject: "c".into(), error: ServerError::MaxSubscriptions };
+        assert_eq!(rest(&mut third).await.1, refused);
         second.unsubscribe();
         nc.subscribe("e").confirmed().await.unwrap();
     }
@@ -96,6 +98,24 @@ rules! {
         assert_eq!(error, SubscribeError::Unconfirmed(FlushError::Disconnected));
         nc.close().await;
         assert!(matches!(nc.subscribe("a").confirmed().await, Err(SubscribeError::Closed(_))));
+    }
+
+    on limited() =>
+    async fn a_callback_may_wait_for_the_servers_word_too(t: Target) {
+        let (nc, admin) = (
+            t.connect().user_and_password("limited", "pw").await.unwrap(),
+            t.connect().user_and_password("admin", "pw").await.unwrap(),
+        );
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let confirming = nc.subscribe("ok.a").confirmed().callback(move |m| tell.send(text(&m)).unwrap());
+        let mut sub = confirming.await.unwrap();
+        admin.publish("ok.a", "at once").await.unwrap();
+        assert_eq!(told.recv().await.as_deref(), Some("at once"));
+        let denied = nc.subscribe("no").confirmed().callback(drop).await.unwrap_err();
+        assert_eq!(denied, SubscribeError::Denied { subject: "no".into() });
+        sub.unsubscribe();
+        assert_eq!(sub.ended().await, SubscriptionEnd::Unsubscribed);
+        t.until_held(&nc, 0).await;
     }
 
     async fn a_confirmed_subscription_keeps_its_options(t: Target) {

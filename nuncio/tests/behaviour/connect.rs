@@ -38,6 +38,34 @@ rules! {
         }
     }
 
+    async fn a_port_alone_is_one_of_this_machine(t: Target) {
+        let nc = nuncio::connect(()).port(t.port()).await.unwrap();
+        assert_eq!(nc.server(), Some(t.addr()));
+        nc.flush().await.unwrap();
+    }
+
+    async fn a_port_beside_servers_is_an_error(t: Target) {
+        for connect in [nuncio::connect("localhost"), nuncio::connect(t.addr()), nuncio::connect([t.url()])] {
+            let error = connect.port(t.port()).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Option { option: "port", .. }), "{error:?}");
+        }
+        let error = nuncio::connect(()).port(0).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Option { option: "port", .. }), "{error:?}");
+    }
+
+    async fn without_a_server_named_it_is_this_machine_s_port_4222(t: Target) {
+        for servers in [nuncio::Servers::default(), ().into()] {
+            let asked = Arc::default();
+            let nc = nuncio::connect(servers).connector(detour(t.addr(), &asked)).await.unwrap();
+            let pool: Vec<_> = nc.servers().iter().map(|s| s.addr().to_string()).collect();
+            assert_eq!(pool, ["nats://127.0.0.1:4222"]);
+            assert_eq!(asked.lock().unwrap().len(), 1);
+            nc.set_servers("localhost:1").unwrap();
+            nc.set_servers(()).unwrap();
+            assert_eq!(nc.servers()[0].addr().to_string(), "nats://127.0.0.1:4222");
+        }
+    }
+
     async fn of_a_list_the_first_server_that_lives_is_used(t: Target) {
         let list = format!("127.0.0.1:1,{}", t.addr());
         let nc = nuncio::connect(list).keep_server_order(true).await.unwrap();
@@ -77,6 +105,13 @@ rules! {
     async fn an_ipv4_address_mapped_to_ipv6_connects(t: Target) {
         let nc = nuncio::connect(format!("[::ffff:127.0.0.1]:{}", t.port())).await.unwrap();
         nc.flush().await.unwrap();
+    }
+
+    async fn a_name_is_reached_at_whichever_of_its_addresses_answers(t: Target) {
+        // The server listens at one of the addresses that the name may have.
+        let nc = nuncio::connect(format!("localhost:{}", t.port())).await.unwrap();
+        nc.flush().await.unwrap();
+        assert_eq!(nc.server(), Some(format!("localhost:{}", t.port())));
     }
 
     on Setup::new().own() =>

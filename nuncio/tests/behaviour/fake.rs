@@ -257,6 +257,20 @@ async fn the_connect_line_has_no_empty_credentials() {
     for key in ["user", "pass", "auth_token", "jwt", "nkey", "sig", "name"] {
         assert!(json.get(key).is_none(), "{json}");
     }
+    let mut keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    let expected = [
+        "echo",
+        "headers",
+        "lang",
+        "no_responders",
+        "pedantic",
+        "protocol",
+        "tls_required",
+        "verbose",
+        "version",
+    ];
+    assert_eq!(keys, expected, "and nothing else of this machine or program");
     assert_eq!(
         (&json["headers"], &json["no_responders"], &json["protocol"]),
         (&true.into(), &true.into(), &1.into())
@@ -468,6 +482,7 @@ async fn servers_that_the_cluster_tells_of_may_be_ignored() {
     peer.until("PONG").await;
     assert_eq!(nc.server_info().connect_urls, ["10.0.0.1:4222"]);
     assert_eq!(so_far(&mut events), []);
+    assert_eq!(nc.servers().len(), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Limits that the server sets.
 
-use nuncio::{ConnectError, ConnectionState, Event, PublishError, ServerError};
+use nuncio::{
+    ConnectError, ConnectionState, Event, PublishError, RequestError, ServerError, SubscriptionEnd,
+};
 
 use crate::support::*;
 use crate::target::{Setup, Target};
@@ -57,7 +59,7 @@ rules! {
         let mut events = nc.events();
         let (mut a, mut b) = (nc.subscribe("a").await.unwrap(), nc.subscribe("b").await.unwrap());
         nc.flush().await.unwrap();
-        let _c = nc.subscribe("c").await.unwrap();
+        let mut c = nc.subscribe("c").await.unwrap();
         let error = event(&mut events, |e| match e {
             Event::ServerError(error) => Some(error),
             _ => None,
@@ -68,6 +70,52 @@ rules! {
         nc.publish("b", "2").await.unwrap();
         assert_eq!((texts(&mut a, 1).await, texts(&mut b, 1).await), (vec!["1".into()], vec!["2".into()]));
         assert_eq!((nc.state(), nc.statistics().connects), (ConnectionState::Connected, 1));
+        let refused = SubscriptionEnd::Refused { subject: "c".into(), error: ServerError::MaxSubscriptions };
+        assert_eq!(rest(&mut c).await, (vec![], refused));
+    }
+
+    on Setup::new().max_subscriptions(3) =>
+    async fn the_last_of_many_subscriptions_are_those_that_are_refused(t: Target) {
+        let nc = t.client().await;
+        let mut subs = Vec::new();
+        for i in 0..6 {
+            subs.push(nc.subscribe(format!("s.{i}")).await.unwrap());
+        }
+        let later = subs.split_off(3);
+        for mut sub in later {
+            let subject = sub.subject().into_owned();
+            let error = ServerError::MaxSubscriptions;
+            assert_eq!(rest(&mut sub).await.1, SubscriptionEnd::Refused { subject, error });
+        }
+        assert!(subs.iter().all(|sub| sub.ended().is_none()));
+        // Whoever makes room gets in.
+        drop(subs.pop());
+        subs.push(nc.subscribe("s.6").confirmed().await.unwrap());
+        for sub in &mut subs {
+            nc.publish(sub.subject(), "x").await.unwrap();
+            assert_eq!(texts(sub, 1).await, ["x"]);
+        }
+        assert_eq!(nc.statistics().subscriptions, 3);
+    }
+
+    on Setup::new().max_subscriptions(1) =>
+    async fn a_request_whose_inbox_is_one_subscription_too_many_fails_at_once(t: Target) {
+        let nc = t.client().await;
+        let mut service = nc.subscribe("service").confirmed().await.unwrap();
+        for no_mux in [false, true, false] {
+            let request = nc.request("service", "").timeout(SOON);
+            let error = if no_mux { request.no_mux().await } else { request.await }.unwrap_err();
+            let refused = matches!(
+                &error,
+                RequestError::InboxRefused { inbox, error: ServerError::MaxSubscriptions }
+                    if inbox.starts_with("_INBOX.")
+            );
+            assert!(refused, "{error:?}");
+        }
+        assert_eq!((service.ended(), nc.statistics().requests), (None, 0));
+        service.unsubscribe();
+        // There is room for the inbox now.
+        assert!(nc.request("service", "").timeout(SOON).await.unwrap_err().is_no_responders());
     }
 
     on Setup::new().max_connections(2) =>

@@ -48,6 +48,7 @@ pub(crate) use setup;
 mod support;
 mod target;
 
+mod after;
 mod auth;
 mod bad_input;
 mod callback;
@@ -69,6 +70,7 @@ mod no_mux;
 mod no_responders;
 mod options;
 mod permissions;
+mod plaintext;
 mod pool;
 mod publish;
 mod queue_group;

@@ -65,6 +65,40 @@ rules! {
         assert!(begin.elapsed() < SOON);
     }
 
+    async fn replies_that_keep_coming_end_with_the_whole_time(t: Target) {
+        let (a, b) = t.clients().await;
+        let mut sub = silence(&b).await;
+        let subject = sub.subject().into_owned();
+        let (total, stall) = (Duration::from_millis(300), Duration::from_millis(250));
+        for no_mux in [false, true] {
+            let begin = Instant::now();
+            let request = a.request(&subject, "");
+            let request = if no_mux { request.no_mux() } else { request };
+            let replies = request.many().timeout(total).stall(stall).await.unwrap();
+            let asked = next(&mut sub).await;
+            let nc = b.clone();
+            let babbling = tokio::spawn(async move {
+                while asked.respond("more").await.is_ok() {
+                    nc.flush().await.unwrap();
+                }
+            });
+            let (texts, error) = all(replies).await;
+            assert!(!texts.is_empty() && error.is_none(), "{error:?}");
+            assert!(begin.elapsed() >= total && begin.elapsed() < SOON, "{:?}", begin.elapsed());
+            babbling.abort();
+        }
+    }
+
+    async fn without_the_shared_inbox_a_stall_is_the_one_asked_for(t: Target) {
+        let nc = t.client().await;
+        let subject = responder(&nc, &["a", "b"]).await;
+        let stall = Duration::from_millis(700);
+        let begin = Instant::now();
+        let replies = nc.request(&subject, "").no_mux().many().timeout(SOON).stall(stall).await.unwrap();
+        assert_eq!(all(replies).await, (vec!["a".into(), "b".into()], None));
+        assert!(begin.elapsed() >= stall && begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    }
+
     async fn the_first_reply_may_take_longer_than_a_stall(t: Target) {
         let nc = t.client().await;
         let mut sub = silence(&nc).await;

@@ -104,7 +104,9 @@ rules! {
         let end = bare(move || {
             block_on(async {
                 let subject = unique();
-                let mut sub = nc.subscribe(&subject).max(2).callback(drop).await.unwrap();
+                let mut sub = nc.subscribe(&subject).max(2).confirmed().callback(drop).await.unwrap();
+                let called = nc.subscribe(&subject).callback(drop).await.unwrap();
+                drop(called);
                 nc.publish(&subject, "").await.unwrap();
                 nc.publish(&subject, "").await.unwrap();
                 sub.ended().await
@@ -370,6 +372,18 @@ async fn drop_all(t: &Target, dispose: fn(Box<dyn std::any::Any>)) {
         dispose(Box::new(leaked.publish(subject, "")));
         dispose(Box::new(leaked.subscribe(subject)));
         dispose(Box::new(leaked.subscribe(subject).callback(drop)));
+        for polled in [false, true] {
+            let mut confirmed = leaked.subscribe(subject).confirmed();
+            let mut called = leaked.subscribe(subject).confirmed().callback(drop);
+            if polled {
+                let _ = (
+                    std::pin::Pin::new(&mut confirmed).poll(&mut cx),
+                    std::pin::Pin::new(&mut called).poll(&mut cx),
+                );
+            }
+            dispose(Box::new(confirmed));
+            dispose(Box::new(called));
+        }
         dispose(Box::new(leaked.request(subject, "")));
         dispose(Box::new(leaked.request(subject, "").many()));
         let mut request = leaked.request(subject, "").timeout(SOON);

@@ -99,6 +99,59 @@ rules! {
         assert_eq!(rest(&mut sub).await.0, ["2", "3", "4"]);
     }
 
+    async fn a_limit_can_be_raised_beyond_what_a_server_reads(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).max(2).await.unwrap();
+        let mut unlimited = nc.subscribe(sub.subject().into_owned()).await.unwrap();
+        sub.unsubscribe_after(u64::MAX);
+        unlimited.unsubscribe_after(u64::MAX);
+        for i in 0..5 {
+            nc.publish(sub.subject(), i.to_string()).await.unwrap();
+        }
+        assert_eq!(texts(&mut sub, 5).await.len(), 5);
+        assert_eq!(texts(&mut unlimited, 5).await.len(), 5);
+        assert_eq!((sub.ended(), unlimited.ended()), (None, None));
+    }
+
+    async fn a_limit_holds_for_what_the_same_thread_publishes_next(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        nc.publish(sub.subject(), "0").await.unwrap();
+        texts(&mut sub, 1).await;
+        sub.unsubscribe_after(3);
+        for i in 1..10 {
+            nc.try_publish(sub.subject(), i.to_string()).unwrap();
+        }
+        assert_eq!(rest(&mut sub).await.0, ["1", "2"]);
+        settle(&[&nc]).await;
+        assert_eq!((nc.statistics().received, nc.statistics().unclaimed), (3, 0), "no more was sent");
+    }
+
+    on Setup::new().own() =>
+    async fn after_a_reconnect_a_limit_holds_for_what_is_published_next(mut t: Target) {
+        let nc = t.client().await;
+        let mut events = nc.events();
+        let mut sub = nc.subscribe("s").await.unwrap();
+        nc.publish("s", "0").await.unwrap();
+        texts(&mut sub, 1).await;
+        t.restart().await;
+        reconnected(&mut events).await;
+        let seen = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let note = std::sync::Arc::clone(&seen);
+        let counting = move |_| _ = note.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut called = nc.subscribe("s").callback(counting).await.unwrap();
+        sub.unsubscribe_after(3);
+        called.unsubscribe_after(4);
+        for i in 1..10 {
+            nc.try_publish("s", i.to_string()).unwrap();
+        }
+        assert_eq!(rest(&mut sub).await.0, ["1", "2"]);
+        assert_eq!(called.ended().await, SubscriptionEnd::Max);
+        settle(&[&nc]).await;
+        assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 4);
+        assert_eq!((nc.statistics().received, nc.statistics().unclaimed), (7, 0), "no more was sent");
+    }
+
     async fn a_limit_that_is_reached_already_ends_at_once(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();

@@ -36,7 +36,7 @@ async fn cut_short<F: Future>(future: F, mut polls: usize) -> Option<F::Output> 
     .await
 }
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 23] = [
     "publish",
     "publish large",
     "publish when full",
@@ -48,6 +48,9 @@ const VERBS: [&str; 20] = [
     "replies",
     "subscribe",
     "subscribe callback",
+    "subscribe confirmed",
+    "subscribe callback confirmed",
+    "limit",
     "flush",
     "rtt",
     "next",
@@ -159,6 +162,12 @@ impl Room {
             }
             "subscribe" => drop(nc.subscribe("more").queue("q").max(3).await),
             "subscribe callback" => drop(nc.subscribe("more").callback(drop).await),
+            "subscribe confirmed" => drop(nc.subscribe("more").confirmed().await),
+            "subscribe callback confirmed" => drop(nc.subscribe("more").confirmed().callback(drop).await),
+            "limit" => {
+                self.s.unsubscribe_after(u64::MAX);
+                self.callback.unsubscribe_after(1_000_000);
+            }
             "flush" => drop(nc.flush().await),
             "rtt" => drop(nc.rtt().await),
             "next" => drop(self.s.next().await),

@@ -2,9 +2,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::string_slice, unreachable_pub)]
 
+mod after;
 mod cancel;
 mod clock;
 mod cuts;
+mod defaults;
 mod down;
 mod drops;
 mod evil;
@@ -17,4 +19,5 @@ mod proxy;
 mod restart;
 mod session;
 mod slow;
+mod waits;
 mod wire;

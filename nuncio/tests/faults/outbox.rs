@@ -153,7 +153,7 @@ async fn a_publish_that_waits_for_a_server_that_does_not_read_goes_on_when_the_c
     let publisher = tokio::spawn({
         let nc = nc.clone();
         async move {
-            for _ in 0..40 {
+            for _ in 0..160 {
                 nc.publish("s", vec![0; 10_000]).await.unwrap();
             }
         }
@@ -165,6 +165,6 @@ async fn a_publish_that_waits_for_a_server_that_does_not_read_goes_on_when_the_c
     // There is room in the outbox: only the burst was to be written first.
     limited("the publisher", publisher).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    assert_eq!(nc.statistics().published, 40);
+    assert_eq!(nc.statistics().published, 160);
     add_up(&nc);
 }

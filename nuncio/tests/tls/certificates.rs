@@ -130,7 +130,7 @@ async fn a_configuration_of_rustls_is_taken_as_it_is() {
     assert_eq!(rig.seen(&nc).await.as_deref(), Some("1.2"));
 }
 
-fn tls_1_2(rig: &Rig) -> ClientConfig {
+pub(crate) fn tls_1_2(rig: &Rig) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(rig.authority.certificate().as_bytes()).unwrap()).unwrap();
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -78,3 +78,25 @@ async fn a_renewed_authority_is_trusted_from_the_next_connection_on() {
     reconnected(&mut events).await;
     round_trip(&nc).await;
 }
+
+#[tokio::test]
+async fn a_context_names_the_files_of_tls() {
+    for (settings, first) in [("verify: true", false), ("verify: true, handshake_first: true", true)] {
+        let rig = Rig::with(settings).await;
+        let identity = rig.authority.client("me").unwrap();
+        let (cert, key) = identity.write(rig.dir.path(), "client").unwrap();
+        let contexts = tempfile::tempdir().unwrap();
+        std::fs::create_dir(contexts.path().join("context")).unwrap();
+        let connect = async |json: serde_json::Value| {
+            std::fs::write(contexts.path().join("context/it.json"), json.to_string()).unwrap();
+            nuncio::context::Contexts::at(contexts.path()).load("it").unwrap().connect().unwrap().await
+        };
+        let (url, ca) = (rig.server.url(), rig.dir.path().join("ca.pem"));
+        let all = serde_json::json!({"url": url, "ca": ca, "cert": cert, "key": key, "tls_first": first});
+        let nc = connect(all).await.unwrap();
+        assert!(nc.tls_info().is_some());
+        round_trip(&nc).await;
+        let without = connect(serde_json::json!({"url": url, "ca": ca, "tls_first": first})).await;
+        assert!(without.is_err_and(|error| error.is_tls()));
+    }
+}

@@ -7,6 +7,8 @@ mod certificates;
 mod fake;
 mod files;
 mod hostile;
+mod info;
+mod plaintext;
 mod policy;
 mod reconnect;
 mod roots;

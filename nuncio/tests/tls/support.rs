@@ -74,12 +74,16 @@ impl Rig {
 
     /// The TLS version of the one connection, as the server sees it.
     pub(crate) async fn seen(&self, client: &Client) -> Option<String> {
-        let id = client.server_info().client_id;
-        let all: serde_json::Value = serde_json::from_str(&self.server.connz().await.unwrap()).unwrap();
-        let all = all["connections"].as_array().unwrap().clone();
-        let own = all.into_iter().find(|c| c["cid"] == id).expect("the server does not know the connection");
-        own["tls_version"].as_str().map(str::to_owned)
+        connection(&self.server, client).await["tls_version"].as_str().map(str::to_owned)
     }
+}
+
+/// What the server tells of a connection.
+pub(crate) async fn connection(server: &NatsServer, client: &Client) -> serde_json::Value {
+    let id = client.server_info().client_id;
+    let all: serde_json::Value = serde_json::from_str(&server.connz().await.unwrap()).unwrap();
+    let all = all["connections"].as_array().unwrap().clone();
+    all.into_iter().find(|c| c["cid"] == id).expect("the server does not know the connection")
 }
 
 pub(crate) fn authority() -> Authority {

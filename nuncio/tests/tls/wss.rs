@@ -7,15 +7,15 @@ use tokio::net::TcpStream;
 
 use crate::support::*;
 
-struct Secure {
-    server: NatsServer,
-    port: Port,
-    authority: Authority,
+pub(crate) struct Secure {
+    pub(crate) server: NatsServer,
+    pub(crate) port: Port,
+    pub(crate) authority: Authority,
     _dir: TempDir,
 }
 
 impl Secure {
-    async fn start() -> Secure {
+    pub(crate) async fn start() -> Secure {
         let (dir, authority) = (tempfile::tempdir().unwrap(), authority());
         let identity = authority.server(["localhost"]).unwrap();
         let (certificate, key) = identity.write(dir.path(), "server").unwrap();
@@ -28,7 +28,7 @@ impl Secure {
         Secure { server, port, authority, _dir: dir }
     }
 
-    fn tls(&self) -> Tls {
+    pub(crate) fn tls(&self) -> Tls {
         Tls::required().ca_pem(self.authority.certificate())
     }
 }

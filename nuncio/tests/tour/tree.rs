@@ -22,7 +22,7 @@ const BUSY: [&str; 4] = [
     concat!("tokio::time::", "sleep(Duration::from_millis(60)).await;"),
 ];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 

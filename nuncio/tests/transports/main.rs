@@ -14,6 +14,8 @@ mod support;
 mod frames;
 #[cfg(feature = "websocket")]
 mod gate;
+#[cfg(all(unix, feature = "websocket"))]
+mod mixed;
 mod proxies;
 #[cfg(unix)]
 mod unix;

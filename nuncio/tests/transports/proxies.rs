@@ -264,3 +264,37 @@ async fn a_proxy_is_not_asked_for_a_unix_socket() {
     assert!(matches!(error, ConnectError::Proxy { error: ProxyError::Option { .. }, .. }), "{error:?}");
     assert!(proxy.asked().is_empty());
 }
+
+#[tokio::test]
+async fn a_password_goes_through_no_proxy_in_clear_text() {
+    let server = Server::builder().user("joe", "s3cr3t").start().await.unwrap();
+    let (http, socks) = (Proxy::http(&server, None).await, Proxy::socks(&server, None).await);
+    // A host of that name is the proxy's own machine.
+    for host in ["nats.example", "localhost"] {
+        let connect = || nuncio::connect(host).user_and_password("joe", "s3cr3t");
+        for refused in [
+            connect().connector(HttpProxy::new(&http.addr)).await,
+            connect().connector(Socks5::new(&socks.addr)).await,
+        ] {
+            assert!(matches!(refused, Err(ConnectError::PlaintextAuth { .. })), "{refused:?}");
+        }
+        let allowed = connect().allow_plaintext_auth(true);
+        allowed.clone().connector(HttpProxy::new(&http.addr)).await.unwrap();
+        allowed.connector(Socks5::new(&socks.addr)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_context_names_the_proxy() {
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::socks(&server, Some(("me", "s3cr3t"))).await;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("context")).unwrap();
+    let json = format!(r#"{{"url":"nats.example","socks_proxy":"socks5://me:s3cr3t@{}"}}"#, proxy.addr);
+    std::fs::write(dir.path().join("context/far.json"), json).unwrap();
+    let context = nuncio::context::Contexts::at(dir.path()).load("far").unwrap();
+    let nc = context.connect().unwrap().await.unwrap();
+    nc.flush().await.unwrap();
+    assert_eq!(proxy.asked(), ["nats.example 4222"]);
+    assert!(!format!("{context:?}").contains("s3cr3t"));
+}

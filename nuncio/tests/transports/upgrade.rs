@@ -198,3 +198,37 @@ async fn discovered_servers_are_spoken_to_by_websocket_and_with_the_same_path() 
     assert!(peer.request.starts_with("GET /nats?k=v HTTP/1.1\r\n"), "{}", peer.request);
     assert_eq!(reconnected(&mut events).await, second.addr());
 }
+
+/// A way to another machine, as far as anybody can tell.
+struct Public(String);
+
+impl nuncio::Connector for Public {
+    fn connect(&self, _server: nuncio::ServerAddr) -> nuncio::ConnectorFuture {
+        let addr = self.0.clone();
+        Box::pin(async move {
+            Ok(Box::new(tokio::net::TcpStream::connect(addr).await?) as Box<dyn nuncio::Connection>)
+        })
+    }
+
+    fn is_private(&self, _server: &nuncio::ServerAddr) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn headers_that_log_in_do_not_go_to_another_machine_in_clear_text() {
+    let afar = |gate: &Gate, name: &'static str| {
+        let connect = connect("ws://nats.example").connector(Public(gate.addr())).reconnect(false);
+        connect.websocket_headers(move |_| [(name, "canary")])
+    };
+    let deaf = Gate::new().await;
+    for name in ["Cookie", "authorization"] {
+        let error = afar(&deaf, name).await.unwrap_err();
+        assert!(matches!(error, ConnectError::PlaintextAuth { .. }), "{error:?}");
+    }
+    let gate = Gate::new().await;
+    for allowed in [afar(&gate, "User-Agent"), afar(&gate, "Cookie").allow_plaintext_auth(true)] {
+        let (nc, peer) = tokio::join!(allowed.into_future(), gate.welcome_with(INFO));
+        assert!(nc.is_ok() && peer.request.contains("canary"), "{nc:?}");
+    }
+}

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     encode, fuzzing,
     header::{HeaderMap, HeaderView},
+    subject,
 };
 
 /// A subject, queue or id: any bytes that don't end a term.
@@ -64,6 +65,18 @@ fn client_op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// What an application may hand in as a subject, a queue group, a name or a value.
+fn given() -> impl Strategy<Value = Vec<u8>> {
+    let byte = |letters| {
+        prop_oneof![
+            letters => b'a'..=b'c',
+            2 => prop::sample::select(&b" \t\r\n.*>:"[..]),
+            1 => any::<u8>(),
+        ]
+    };
+    prop_oneof![vec(byte(6), 0..6), vec(byte(60), 6..30)]
+}
+
 fn encode(ops: &[Op]) -> Vec<u8> {
     let mut out = Vec::new();
     let number = |sid: &[u8]| std::str::from_utf8(sid).unwrap().parse().unwrap();
@@ -119,6 +132,29 @@ proptest! {
         prop_assert_eq!(&client(&wire), &(ops.clone(), None));
         prop_assert_eq!(&run(ClientDecoder::default(), &wire, cuts), &(ops.clone(), None));
         prop_assert_eq!(&run(ClientDecoder::default(), &wire, 1..wire.len()), &(ops, None));
+    }
+
+    #[test]
+    fn what_passes_the_checks_becomes_the_operation_that_was_meant_and_no_other(
+        (subject, term) in (given(), option::of(given())),
+        (name, value) in ("[a-z :\r\n]{0,4}", "[a-z :\r\n]{0,4}"),
+        payload in given(),
+    ) {
+        let passes = |check: fn(&[u8]) -> _| term.as_deref().is_none_or(|term| check(term) == Ok(()));
+        let mut headers = HeaderMap::new();
+        if subject::validate_publish(&subject).is_ok()
+            && passes(subject::validate_publish)
+            && headers.append(name.as_str(), value.as_str()).is_ok()
+        {
+            let mut header = Vec::new();
+            headers.encode_into(&mut header);
+            let meant = Op::Publish { subject: subject.clone(), reply: term.clone(), header, payload };
+            prop_assert_eq!(client(&encode(std::slice::from_ref(&meant))), (vec![meant], None));
+        }
+        if subject::validate_subscribe(&subject).is_ok() && passes(subject::validate_queue) {
+            let meant = Op::Subscribe { subject, queue: term, sid: b"7".to_vec() };
+            prop_assert_eq!(client(&encode(std::slice::from_ref(&meant))), (vec![meant], None));
+        }
     }
 
     #[test]

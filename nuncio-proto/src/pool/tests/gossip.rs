@@ -71,6 +71,23 @@ fn discovered_servers_inherit_the_transport_and_secrets_only_where_they_are_safe
 }
 
 #[test]
+fn it_is_known_where_credentials_were_withheld() {
+    for (list, tls, share, withheld) in [
+        ("me:x@hub", false, false, true),
+        ("me:x@hub", true, false, false),
+        ("me:x@hub", false, true, false),
+        ("hub", false, false, false),
+    ] {
+        let mut pool = pool(list, PoolOptions { share_credentials: share, ..PoolOptions::default() });
+        let hub = pool.servers()[0].id();
+        pool.merge_discovered(&urls("other:1"), hub, tls);
+        let other = id_of(&pool, "other");
+        assert_eq!(pool.withholds_credentials(other), withheld, "{list} {tls} {share}");
+        assert!(!pool.withholds_credentials(hub));
+    }
+}
+
+#[test]
 fn what_the_user_adds_is_dialled_in_the_round_and_what_servers_add_in_the_next() {
     let mut pool = ordered("a");
     let now = Instant::now();

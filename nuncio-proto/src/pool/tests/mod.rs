@@ -6,6 +6,7 @@ use super::*;
 
 mod gossip;
 mod model;
+mod waits;
 
 const TINY: Duration = Duration::from_millis(1);
 

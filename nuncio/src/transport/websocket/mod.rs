@@ -14,9 +14,9 @@ use tokio_websockets::{ClientBuilder, CloseCode, Error, Limits, Message, WebSock
 
 use crate::config::Config;
 use crate::error::ConnectError;
-use crate::transport::Connection;
 use crate::transport::dial::host_port;
 use crate::transport::http::{read_head, shown};
+use crate::transport::{Connection, exposure};
 
 mod upgrade;
 
@@ -36,13 +36,15 @@ const MOST_PONGS: u32 = 64;
 /// Makes the headers of the request that opens a connection.
 pub(crate) type MakeHeaders = dyn Fn(&ServerAddr) -> Vec<(String, String)> + Send + Sync;
 
-/// Asks for WebSocket on a new stream of bytes.
+/// Asks for WebSocket on a new stream of bytes, which are encrypted or not.
 pub(crate) async fn open<S: Connection>(
     stream: S,
     config: &Config,
     server: &ServerAddr,
+    encrypted: bool,
 ) -> Result<WebSocket<S>, ConnectError> {
     let headers = config.websocket_headers.as_ref().map(|make| make(server)).unwrap_or_default();
+    exposure::check(config, server, encrypted, exposure::of_headers(&headers))?;
     let key = upgrade::key();
     let request = upgrade::request(server, &key, &headers)
         .map_err(|problem| ConnectError::Option { option: "websocket_headers", problem })?;

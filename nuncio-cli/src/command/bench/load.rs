@@ -1,0 +1,73 @@
+//! What all measurements have: how much, by how many, and how it is spread over them.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+use clap::Args;
+use nuncio::{Client, HeaderMap};
+
+use crate::connect::{Settings, connect};
+use crate::exit::Failure;
+
+/// How many messages by how many clients.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Load {
+    /// Messages in all.
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub(crate) msgs: NonZeroU64,
+    /// Connections that share them.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) clients: NonZeroU32,
+}
+
+impl Load {
+    /// How many messages each client has to do with: equal shares, the first ones taking what is left over.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = u64> {
+        let (msgs, clients) = (self.msgs.get(), u64::from(self.clients.get()));
+        (0..clients).map(move |n| msgs / clients + u64::from(n < msgs % clients))
+    }
+
+    pub(crate) async fn connect(&self, settings: &Settings) -> Result<Vec<Client>, Failure> {
+        let mut clients = Vec::new();
+        for _ in 0..self.clients.get() {
+            clients.push(connect(settings).await?);
+        }
+        Ok(clients)
+    }
+}
+
+/// What the messages are like.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Shape {
+    /// Bytes of each payload.
+    #[arg(long, value_name = "BYTES", default_value = "128")]
+    pub(crate) size: usize,
+    /// Headers of each message.
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) headers: usize,
+}
+
+impl Shape {
+    pub(crate) fn payload(&self) -> bytes::Bytes {
+        vec![b'x'; self.size].into()
+    }
+
+    pub(crate) fn header_map(&self) -> Result<HeaderMap, Failure> {
+        let mut map = HeaderMap::new();
+        for n in 1..=self.headers {
+            let added = map.append(format!("Bench-{n}"), "0123456789abcdef");
+            added.map_err(|error| Failure::usage(error.to_string()))?;
+        }
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_add_up_and_differ_by_one_at_most() {
+        let load = Load { msgs: NonZeroU64::new(10).unwrap(), clients: NonZeroU32::new(4).unwrap() };
+        assert_eq!(load.shares().collect::<Vec<_>>(), [3, 3, 2, 2]);
+    }
+}

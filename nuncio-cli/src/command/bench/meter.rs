@@ -1,0 +1,115 @@
+//! Counting while the work is done, and what it took.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::report::{Latencies, Report};
+
+/// How often the bar is drawn.
+const FRAME: Duration = Duration::from_millis(200);
+
+/// One client's messages so far. Only that client writes it, so counting costs next to nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Count(Arc<AtomicU64>);
+
+impl Count {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Measures from its making, or from [`Meter::restart`], to [`Meter::report`].
+pub(crate) struct Meter {
+    counts: Vec<Count>,
+    expected: u64,
+    bar: bool,
+    start: Instant,
+    cpu: ProcessTime,
+    rates: Vec<u64>,
+}
+
+impl Meter {
+    /// For so many clients that are to have so many messages in all; `quiet` draws no bar.
+    pub(crate) fn new(clients: usize, expected: u64, quiet: bool) -> Self {
+        Self {
+            counts: (0..clients).map(|_| Count::default()).collect(),
+            expected,
+            bar: !quiet && stderr().is_terminal(),
+            start: Instant::now(),
+            cpu: ProcessTime::now(),
+            rates: Vec::new(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Vec<Count> {
+        self.counts.clone()
+    }
+
+    /// Begins anew: what was before does not count.
+    pub(crate) fn restart(&mut self) {
+        self.start = Instant::now();
+        self.cpu = ProcessTime::now();
+        self.rates.clear();
+    }
+
+    fn total(&self) -> u64 {
+        self.counts.iter().map(Count::get).sum()
+    }
+
+    /// Does the work, and meanwhile draws the bar and notes each second's messages.
+    pub(crate) async fn watch<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let bar = self.progress_bar();
+        let mut frames = tokio::time::interval(FRAME);
+        let (mut second, mut before) = (self.start + Duration::from_secs(1), self.total());
+        let mut work = std::pin::pin!(work);
+        let done = loop {
+            tokio::select! {
+                biased;
+                done = &mut work => break done,
+                _ = frames.tick() => {}
+            }
+            let total = self.total();
+            bar.set_position(total);
+            if Instant::now() >= second {
+                self.rates.push(total - before);
+                (second, before) = (second + Duration::from_secs(1), total);
+            }
+        };
+        bar.finish_and_clear();
+        done
+    }
+
+    fn progress_bar(&self) -> ProgressBar {
+        if !self.bar {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(self.expected), ProgressDrawTarget::stderr());
+        match ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos}/{len}  {rate}  {eta} left") {
+            Ok(style) => bar.with_style(style.with_key("rate", rate)),
+            Err(_) => bar,
+        }
+    }
+
+    pub(crate) fn report(self, lost: u64, latencies: Option<&Histogram<u64>>) -> Report {
+        let (seconds, cpu) = (self.start.elapsed().as_secs_f64(), self.cpu.elapsed());
+        Report::new(self.total(), seconds, cpu, lost, latencies.map(Latencies::of), self.rates)
+    }
+}
+
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // Nobody can be told that a bar cannot be drawn.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
+}

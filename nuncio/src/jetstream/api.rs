@@ -1,0 +1,191 @@
+//! Calls of the JetStream API: requests that are repeated while that helps, within one deadline.
+
+use std::future::poll_fn;
+use std::time::{Duration, Instant};
+
+use nuncio_proto::js::error::{ApiError, Response};
+use nuncio_proto::js::name::Prefix;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::driver::shared::now;
+use crate::driver::wait::{Deadline, instant_after};
+use crate::error::{PublishError, RequestError};
+use crate::jetstream::{Error, JetStream};
+use crate::stats::Counters;
+use crate::sync::lock;
+use crate::{Message, publish};
+
+/// How often nobody may answer before that is the answer (ADR-22).
+const UNANSWERED: u32 = 2;
+/// The wait before a call is made again (ADR-22); it doubles each time.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The level of the API, as learned over one connection to a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    level: u32,
+    connects: u64,
+}
+
+/// The part of the account's information that is needed here.
+#[derive(Deserialize)]
+struct AccountLevel {
+    #[serde(default)]
+    api: ApiLevel,
+}
+
+#[derive(Default, Deserialize)]
+struct ApiLevel {
+    #[serde(default)]
+    level: u32,
+}
+
+/// What a call that is made again waits for.
+enum Attempt<T> {
+    Done(T),
+    Again(Error),
+}
+
+impl JetStream {
+    pub(crate) fn api_prefix(&self) -> Result<&Prefix, Error> {
+        self.prefix.as_ref().as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// The subject of a call, of parts that have been checked.
+    pub(crate) fn subject(&self, parts: &[&str]) -> Result<String, Error> {
+        Ok(self.api_prefix()?.subject(parts))
+    }
+
+    /// Calls the API and reads the answer. `&()` is an empty body.
+    pub(crate) async fn call<Req, Resp>(&self, parts: &[&str], body: &Req) -> Result<Resp, Error>
+    where
+        Req: Serialize + ?Sized,
+        Resp: DeserializeOwned,
+    {
+        let operation = self.subject(parts)?;
+        let body = match serde_json::to_vec(body) {
+            Ok(body) if body == b"null" => Vec::new(),
+            Ok(body) => body,
+            Err(error) => return Err(Error::Body { operation, problem: error.to_string() }),
+        };
+        self.call_raw(&operation, &body, |reply| match Response::parse(reply.payload()) {
+            Ok(answer) => answer.map_err(Refusal::Api),
+            Err(error) => Err(Refusal::Error(Error::Answer { operation: operation.clone(), error })),
+        })
+        .await
+    }
+
+    /// Sends a request until `read` takes the answer, somebody refuses for good, or the time is over.
+    pub(crate) async fn call_raw<T>(
+        &self,
+        operation: &str,
+        body: &[u8],
+        read: impl Fn(Message) -> Result<T, Refusal>,
+    ) -> Result<T, Error> {
+        let deadline = instant_after(self.timeout);
+        let mut pause = PAUSE;
+        let mut unanswered = 0;
+        loop {
+            let failed = match self.attempt(operation, body, deadline, &read).await? {
+                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Again(error) => error,
+            };
+            unanswered += u32::from(matches!(failed, Error::NoJetStream { .. }));
+            let wait = pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
+            if unanswered > UNANSWERED || now() + wait >= deadline {
+                return Err(failed);
+            }
+            self.pause(wait).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        operation: &str,
+        body: &[u8],
+        deadline: Instant,
+        read: &impl Fn(Message) -> Result<T, Refusal>,
+    ) -> Result<Attempt<T>, Error> {
+        let left = deadline.saturating_duration_since(now());
+        let reply = match self.client.request(operation, body).timeout(left).await {
+            Ok(reply) => reply,
+            Err(RequestError::NoResponders { .. }) => {
+                return Ok(Attempt::Again(Error::NoJetStream { operation: operation.into() }));
+            }
+            Err(RequestError::Timeout { .. }) => {
+                return Err(Error::Timeout { operation: operation.into(), after: self.timeout });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match read(reply) {
+            Ok(answer) => Ok(Attempt::Done(answer)),
+            Err(Refusal::Error(error)) => Err(error),
+            Err(Refusal::Api(error)) => {
+                let retryable = error.is_retryable();
+                let error = Error::Api { operation: operation.into(), error };
+                if retryable { Ok(Attempt::Again(error)) } else { Err(error) }
+            }
+        }
+    }
+
+    pub(crate) async fn pause(&self, wait: Duration) {
+        let deadline = Deadline::after(&self.client.handle.shared, wait);
+        poll_fn(|cx| deadline.poll(cx)).await;
+    }
+
+    /// The level of the API that the servers of JetStream have: 0 before nats-server 2.11, 1 with it, 2 with 2.12, 4 with
+    /// 2.14, 5 with 2.15 (ADR-44). Asked once a connection.
+    ///
+    /// # Errors
+    ///
+    /// As every call of the API.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn level(&self) -> Result<u32, Error> {
+        let connects = Counters::get(&self.client.handle.shared.counters.connects);
+        let known = *lock(&self.level);
+        if let Some(known) = known.filter(|known| known.connects == connects) {
+            return Ok(known.level);
+        }
+        let account: AccountLevel = self.call(&["INFO"], &()).await?;
+        *lock(&self.level) = Some(Level { level: account.api.level, connects });
+        Ok(account.api.level)
+    }
+
+    #[allow(dead_code, reason = "management and consumers ask")]
+    /// Fails, without asking for the feature, if the servers are too old for it.
+    pub(crate) async fn needs(&self, feature: impl Into<String> + Send, needed: u32) -> Result<(), Error> {
+        if needed == 0 {
+            return Ok(());
+        }
+        let server = self.level().await?;
+        if server < needed {
+            return Err(Error::Level { feature: feature.into(), needed, server });
+        }
+        Ok(())
+    }
+
+    #[allow(dead_code, reason = "consumers pull and acknowledge with it")]
+    /// Sends a small message that steers JetStream, such as a pull or an acknowledgement: it does not wait for room.
+    pub(crate) fn post(
+        &self,
+        subject: &[u8],
+        reply: Option<&[u8]>,
+        payload: &[u8],
+    ) -> Result<(), PublishError> {
+        publish::post(&self.client.handle.shared, subject, reply, payload)
+    }
+}
+
+/// Why an answer is not taken.
+pub(crate) enum Refusal {
+    /// The server refused; the call is made again if that may help.
+    Api(ApiError),
+    /// It is over.
+    Error(Error),
+}

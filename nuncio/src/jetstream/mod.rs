@@ -1,0 +1,152 @@
+//! JetStream: streams that keep messages, and consumers that hand them out.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), nuncio::Error> {
+//! let nc = nuncio::connect("localhost").await?;
+//! let js = nc.jetstream();
+//! let ack = js.publish("orders.eu", "42").message_id("a1").await?;
+//! println!("stored as {} of {}", ack.sequence, ack.stream);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nuncio_proto::js::name::Prefix;
+
+use crate::Client;
+
+mod account;
+mod advisory;
+mod api;
+mod attempts;
+mod batch;
+mod call;
+mod consumer_admin;
+mod consumer_handle;
+mod counter;
+mod direct;
+mod direct_batch;
+mod draft;
+mod ensure;
+mod error;
+mod fast;
+mod get;
+mod list;
+mod manage_consumer;
+mod manage_stream;
+mod publish;
+mod publisher;
+mod purge;
+mod restore;
+mod snapshot;
+mod stream;
+
+pub use advisory::Advisories;
+pub use batch::{Batch, BatchAdd, BatchCommit};
+pub use call::CallFuture;
+pub use consumer_handle::Consumer;
+pub use counter::{Counter, CounterAdd, Increment};
+pub use direct_batch::DirectBatch;
+pub use ensure::{EnsureOutcome, Ensured};
+pub use error::{Error, PublishError, Uncertain};
+pub use fast::{FastAck, FastEnd, FastIngest, FastIngestBuilder, FastSend};
+pub use list::List;
+pub use manage_consumer::WriteConsumer;
+pub use manage_stream::WriteStream;
+pub use nuncio_proto::js::api::account::{AccountInfo, AccountLimits, ApiStats, Tier};
+pub use nuncio_proto::js::api::advisory::{Action, Advisory, AdvisoryEvent, Attempt, Span};
+pub use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerReset, PriorityGroupInfo, SequenceInfo};
+pub use nuncio_proto::js::api::consumer_config::{
+    AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy,
+};
+pub use nuncio_proto::js::api::diff::FieldChange;
+pub use nuncio_proto::js::api::direct::DirectGetRequest;
+pub use nuncio_proto::js::api::message::StoredMessage;
+pub use nuncio_proto::js::api::metadata::Metadata;
+pub use nuncio_proto::js::api::pause::PauseState;
+pub use nuncio_proto::js::api::snapshot::SnapshotInfo;
+pub use nuncio_proto::js::api::source::{
+    External, Placement, Republish, SourceConsumer, SourceInfo, StreamSource, SubjectTransform,
+};
+pub use nuncio_proto::js::api::stream::{
+    ClusterInfo, DesiredCluster, DesiredStatus, LostMessages, PeerInfo, StreamAlternate, StreamInfo,
+    StreamState,
+};
+pub use nuncio_proto::js::api::stream_config::{
+    Compression, ConsumerLimits, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType, StreamConfig,
+};
+pub use nuncio_proto::js::batch::BatchError;
+pub use nuncio_proto::js::codes::ErrorCode;
+pub use nuncio_proto::js::error::{ApiError, DecodeError};
+pub use nuncio_proto::js::expect::{OptionError, Rollup};
+pub use nuncio_proto::js::fast::OnGap;
+pub use nuncio_proto::js::headers;
+pub use nuncio_proto::js::level::Feature;
+pub use nuncio_proto::js::name::{NameError, NameKind, NameProblem, PrefixError};
+pub use nuncio_proto::js::puback::PubAck;
+pub use nuncio_proto::js::schedule::{Schedule, ScheduleError, When};
+pub use nuncio_proto::js::time::{Timestamp, TimestampError};
+pub use nuncio_proto::js::ttl::{Ttl, TtlError};
+pub use publish::Publish;
+pub use publisher::{AckHandle, Publisher, PublisherBuilder, Results, Sending, Unconfirmed};
+pub use purge::{DeleteMessage, Purge};
+pub use restore::Restore;
+pub use snapshot::{Snapshot, TakeSnapshot};
+pub use stream::{Info, Stream};
+
+/// How long a call waits for its answer unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// JetStream over a connection: returned by [`Client::jetstream`].
+///
+/// Cheap to clone. It keeps the connection open, as a clone of the [`Client`] does. An option that cannot be is
+/// reported by the calls that are made with it.
+#[derive(Clone)]
+pub struct JetStream {
+    client: Client,
+    prefix: Arc<Result<Prefix, PrefixError>>,
+    timeout: Duration,
+    level: Arc<Mutex<Option<api::Level>>>,
+}
+
+impl JetStream {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, prefix: Arc::new(Ok(Prefix::default())), timeout: TIMEOUT, level: Arc::default() }
+    }
+
+    /// JetStream of another domain: its API is below `$JS.<domain>.API`. Publishing is not changed by it.
+    pub fn domain(self, domain: &str) -> Self {
+        self.under(Prefix::domain(domain))
+    }
+
+    /// JetStream whose API is below another subject than `$JS.API`, as an account that imports it sees it.
+    pub fn prefix(self, prefix: &str) -> Self {
+        self.under(Prefix::custom(prefix))
+    }
+
+    fn under(self, prefix: Result<Prefix, PrefixError>) -> Self {
+        Self { prefix: Arc::new(prefix), level: Arc::default(), ..self }
+    }
+
+    /// How long each call may take in all, attempts and what lies between them included. Default: 5 seconds.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// The connection.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl fmt::Debug for JetStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JetStream")
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

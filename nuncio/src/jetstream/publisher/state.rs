@@ -1,0 +1,397 @@
+//! The messages of a publisher that are in flight, and who waits for what.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use nuncio_proto::inbox::Token;
+use nuncio_proto::js::puback::PubAck;
+use nuncio_proto::requests::Ended;
+use nuncio_proto::slots::Slots;
+
+use super::failures::Failures;
+use super::kept::Kept;
+use super::results::Ordered;
+use super::turns::Turns;
+use super::window::Effects;
+use crate::Message;
+use crate::driver::shared::{Failure, Shared};
+use crate::jetstream::PublishError;
+use crate::jetstream::attempts::{Attempts, Patience, Verdict};
+use crate::publish::Outgoing;
+use crate::request::failed;
+
+/// What came of a message.
+pub(super) type Outcome = Result<PubAck, PublishError>;
+
+/// A window may span this many times the messages it holds in flight: so far may others overtake the oldest one.
+const SPAN: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) messages: usize,
+    pub(super) max_bytes: usize,
+    /// From the oldest that is not over to the newest, in order.
+    entries: VecDeque<Entry>,
+    /// The number of the first entry.
+    base: u64,
+    in_flight: usize,
+    bytes: usize,
+    tickets: Slots<Ticket>,
+    spare: Vec<Vec<u8>>,
+    turns: Turns,
+    flushes: Vec<(u64, Waker)>,
+    resting: usize,
+    pub(super) failures: Failures,
+    pub(super) results: Option<Ordered>,
+    /// The publisher itself is gone.
+    pub(super) ended: bool,
+    stream: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    size: usize,
+    ticket: Token,
+    kept: Kept,
+    attempts: Attempts,
+    /// It is sent again at this time, under this token if it still has one.
+    rest: Option<(Instant, Option<Token>)>,
+    /// It has left for the outgoing buffer.
+    sent: bool,
+    over: bool,
+    /// For the ordered results, while an older message is not over.
+    result: Option<Box<Outcome>>,
+}
+
+/// Whose handle it is that waits for the outcome.
+#[derive(Debug, Default)]
+struct Ticket {
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+}
+
+/// A message that has its place in the window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub(super) number: u64,
+    pub(super) ticket: Token,
+}
+
+impl State {
+    pub(super) fn new(messages: usize, max_bytes: usize) -> Self {
+        Self {
+            messages: messages.max(1),
+            max_bytes,
+            entries: VecDeque::new(),
+            base: 0,
+            in_flight: 0,
+            bytes: 0,
+            tickets: Slots::new(),
+            spare: Vec::new(),
+            turns: Turns::default(),
+            flushes: Vec::new(),
+            resting: 0,
+            failures: Failures::default(),
+            results: None,
+            ended: false,
+            stream: None,
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> (usize, usize) {
+        (self.in_flight, self.bytes)
+    }
+
+    /// The number of the next message.
+    pub(super) fn next(&self) -> u64 {
+        self.base + self.entries.len() as u64
+    }
+
+    fn fits(&self, size: usize) -> bool {
+        self.in_flight == 0
+            || (self.in_flight < self.messages
+                && self.bytes + size <= self.max_bytes
+                && self.entries.len() < self.messages.saturating_mul(SPAN))
+    }
+
+    /// Whether so much is free that it is worth waking who waits.
+    fn is_roomy(&self) -> bool {
+        self.in_flight == 0
+            || (self.messages - self.in_flight.min(self.messages) >= (self.messages / 4).max(1)
+                && self.bytes <= self.max_bytes - self.max_bytes / 4
+                && self.entries.len() < self.messages.saturating_mul(SPAN))
+    }
+
+    /// Whether a message may come in: there is room, and nobody has waited longer.
+    pub(super) fn admits(&self, size: usize, turn: Option<u64>) -> bool {
+        self.fits(size) && self.turns.admit(turn)
+    }
+
+    /// Queues up for room, or keeps the place in the queue.
+    pub(super) fn wait(&mut self, turn: Option<u64>, waker: &Waker) -> u64 {
+        self.turns.wait(turn, waker)
+    }
+
+    /// Leaves the queue; the waker is that of whoever is first now, if there is room.
+    pub(super) fn leave(&mut self, turn: u64) -> Option<Waker> {
+        self.turns.leave(turn);
+        self.call_first()
+    }
+
+    fn call_first(&mut self) -> Option<Waker> {
+        if self.is_roomy() { self.turns.call_first() } else { None }
+    }
+
+    pub(super) fn spare(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Gives a message its place.
+    pub(super) fn place(&mut self, size: usize, kept: Kept, attempts: Attempts) -> Placed {
+        let number = self.next();
+        let ticket = self.tickets.insert(Ticket::default());
+        self.in_flight += 1;
+        self.bytes += size;
+        let entry = Entry { size, ticket, kept, attempts, rest: None, sent: true, over: false, result: None };
+        self.entries.push_back(entry);
+        Placed { number, ticket }
+    }
+
+    fn index(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.base)?).ok()
+    }
+
+    fn entry(&mut self, number: u64) -> Option<&mut Entry> {
+        let index = self.index(number)?;
+        self.entries.get_mut(index).filter(|entry| !entry.over)
+    }
+
+    pub(super) fn set_sent(&mut self, number: u64, sent: bool) {
+        if let Some(entry) = self.entry(number) {
+            entry.sent = sent;
+        }
+    }
+
+    /// Takes in what ended a request.
+    pub(super) fn take_end(
+        &mut self,
+        shared: &Shared,
+        ended: Ended<Message, Failure>,
+        patience: &Patience,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let (number, token) = (ended.tag, ended.token);
+        let open = ended.result.is_err();
+        let Some(entry) =
+            self.index(number).and_then(|index| self.entries.get_mut(index)).filter(|entry| !entry.over)
+        else {
+            effects.close.extend(open.then_some(token));
+            return;
+        };
+        let sent = entry.kept.sent();
+        let verdict = match ended.result {
+            Err(Failure::Disconnected) if !entry.sent => {
+                effects.reopen.push((token, entry.attempts.deadline));
+                return;
+            }
+            Err(failure) if !entry.sent => {
+                let error = failed(shared, failure, sent.subject, patience.timeout);
+                Verdict::Done(Err(entry.attempts.unsent(error, &sent, patience)))
+            }
+            Err(failure) => entry.attempts.judge(Err(failure), &sent, patience, now),
+            Ok(reply) => {
+                let answer = PubAck::parse_known(reply.payload(), &mut self.stream);
+                entry.attempts.judge(Ok(answer), &sent, patience, now)
+            }
+        };
+        match verdict {
+            Verdict::Done(outcome) => {
+                effects.close.extend(open.then_some(token));
+                self.finish(number, Some(outcome), effects);
+            }
+            Verdict::Again(wait) if wait.is_zero() => effects.again.push((number, open.then_some(token))),
+            Verdict::Again(wait) => self.rest(number, now + wait, open.then_some(token)),
+        }
+    }
+
+    /// Lets a message wait before it is sent again.
+    pub(super) fn rest(&mut self, number: u64, until: Instant, token: Option<Token>) {
+        if let Some(entry) = self.entry(number)
+            && entry.rest.replace((until, token)).is_none()
+        {
+            self.resting += 1;
+        }
+    }
+
+    /// Takes those that have rested, or all.
+    pub(super) fn take_rested(&mut self, now: Instant, all: bool, effects: &mut Effects) {
+        if self.resting == 0 {
+            return;
+        }
+        for (number, entry) in (self.base..).zip(self.entries.iter_mut()) {
+            if let Some((_, token)) = entry.rest.take_if(|(until, _)| all || *until <= now) {
+                self.resting -= 1;
+                effects.again.push((number, token));
+            }
+        }
+    }
+
+    /// When the next one has rested.
+    pub(super) fn next_rest(&self) -> Option<Instant> {
+        if self.resting == 0 {
+            return None;
+        }
+        self.entries.iter().filter_map(|entry| entry.rest.map(|(until, _)| until)).min()
+    }
+
+    /// What is to be sent again, and until when it waits for an answer in all.
+    pub(super) fn again(&mut self, number: u64) -> Option<(Outgoing<'static>, Instant, bool)> {
+        let entry = self.entry(number)?;
+        let shares = entry.attempts.are_left() && entry.kept.sent().is_idempotent();
+        Some((entry.kept.again(), entry.attempts.deadline, shares))
+    }
+
+    /// An attempt to send it again failed for good.
+    pub(super) fn fail_unsent(
+        &mut self,
+        number: u64,
+        error: crate::RequestError,
+        patience: &Patience,
+        effects: &mut Effects,
+    ) {
+        let Some(entry) = self.entry(number) else { return };
+        let error = entry.attempts.unsent(error, &entry.kept.sent(), patience);
+        self.finish(number, Some(Err(error)), effects);
+    }
+
+    /// A message is over; without an outcome it never was.
+    fn finish(&mut self, number: u64, outcome: Option<Outcome>, effects: &mut Effects) {
+        let Some(entry) = self.entry(number) else { return };
+        entry.over = true;
+        let rested = entry.rest.take().is_some();
+        let (size, ticket) = (entry.size, entry.ticket);
+        let spare = std::mem::take(&mut entry.kept).into_spare();
+        if self.spare.len() < self.messages {
+            self.spare.extend(spare);
+        }
+        self.resting -= usize::from(rested);
+        self.in_flight -= 1;
+        self.bytes -= size;
+        if let Some(outcome) = outcome {
+            self.deliver(number, ticket, outcome, effects);
+        }
+        self.advance(effects);
+        effects.wakers.extend(self.call_first());
+    }
+
+    fn deliver(&mut self, number: u64, ticket: Token, outcome: Outcome, effects: &mut Effects) {
+        let mut outcome = Some(outcome);
+        let reads = self.results.is_some();
+        if let Some(ticket) = self.tickets.get_mut(ticket) {
+            ticket.outcome = if reads { outcome.clone() } else { outcome.take() };
+            effects.wakers.extend(ticket.waker.take());
+        }
+        let Some(outcome) = outcome else { return };
+        if reads {
+            let entry = self.index(number).and_then(|index| self.entries.get_mut(index));
+            if let Some(entry) = entry {
+                entry.result = Some(Box::new(outcome));
+            }
+        } else if let Err(error) = outcome {
+            self.failures.push(number, error);
+        }
+    }
+
+    /// Lets go of those at the front that are over.
+    fn advance(&mut self, effects: &mut Effects) {
+        let before = self.base;
+        while self.entries.front().is_some_and(|entry| entry.over) {
+            let Some(entry) = self.entries.pop_front() else { break };
+            if let (Some(results), Some(result)) = (&mut self.results, entry.result) {
+                results.ready.push_back((self.base, *result));
+                effects.wakers.extend(results.waker.take());
+            }
+            self.base += 1;
+        }
+        if self.base == before {
+            return;
+        }
+        let base = self.base;
+        effects
+            .wakers
+            .extend(self.flushes.extract_if(.., |(until, _)| *until <= base).map(|(_, waker)| waker));
+        if self.ended && self.entries.is_empty() {
+            effects.wakers.extend(self.results.as_mut().and_then(|results| results.waker.take()));
+        }
+    }
+
+    /// Whether all before `until` are over.
+    pub(super) fn poll_flush(&mut self, until: u64, cx: &Context<'_>) -> Poll<()> {
+        if self.base >= until {
+            return Poll::Ready(());
+        }
+        self.flushes.retain(|(_, waker)| !waker.will_wake(cx.waker()));
+        self.flushes.push((until, cx.waker().clone()));
+        Poll::Pending
+    }
+
+    pub(super) fn poll_ticket(&mut self, ticket: Token, cx: &Context<'_>) -> Poll<Outcome> {
+        let Some(entry) = self.tickets.get_mut(ticket) else { return Poll::Pending };
+        if let Some(outcome) = entry.outcome.take() {
+            self.tickets.remove(ticket);
+            return Poll::Ready(outcome);
+        }
+        match &mut entry.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// It was not sent after all, and nothing is told of it.
+    pub(super) fn withdraw(&mut self, placed: Placed, effects: &mut Effects) {
+        self.tickets.remove(placed.ticket);
+        self.finish(placed.number, None, effects);
+    }
+
+    /// Nobody holds the handle any more: its error, if it was not seen, is kept.
+    pub(super) fn drop_ticket(&mut self, number: u64, ticket: Token) {
+        if let Some(Ticket { outcome: Some(Err(error)), .. }) = self.tickets.remove(ticket)
+            && self.results.is_none()
+        {
+            self.failures.push(number, error);
+        }
+    }
+
+    /// The next of the ordered results; `None` when there will be none.
+    pub(super) fn poll_result(&mut self, cx: &Context<'_>) -> Poll<Option<(u64, Outcome)>> {
+        let over = self.ended && self.entries.is_empty();
+        let Some(results) = &mut self.results else { return Poll::Ready(None) };
+        match results.ready.pop_front() {
+            Some(result) => Poll::Ready(Some(result)),
+            None if over => Poll::Ready(None),
+            None => {
+                results.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Nobody reads the results any more: errors that were not read are kept.
+    pub(super) fn drop_results(&mut self) {
+        let unread = self.results.take().into_iter().flat_map(|results| results.ready);
+        for (number, outcome) in unread {
+            if let Err(error) = outcome {
+                self.failures.push(number, error);
+            }
+        }
+        for (number, entry) in (self.base..).zip(self.entries.iter_mut()) {
+            if let Some(Err(error)) = entry.result.take().map(|result| *result) {
+                self.failures.push(number, error);
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Servers that go away while messages are in flight.
+
+use std::time::Duration;
+
+use nuncio::Event;
+use nuncio::jetstream::{PubAck, PublishError, Publisher, Results};
+use nuncio_testkit::{Cut, NatsServer, Proxy};
+
+use crate::support::*;
+
+/// What became of messages.
+#[derive(Debug, Default)]
+struct Tally {
+    stored: u64,
+    not_stored: u64,
+    unknown: u64,
+}
+
+impl Tally {
+    fn note(&mut self, result: &Result<PubAck, PublishError>) {
+        match result {
+            Ok(_) => self.stored += 1,
+            Err(error) if error.is_stored_unknown() => self.unknown += 1,
+            Err(_) => self.not_stored += 1,
+        }
+    }
+
+    fn all(&self) -> u64 {
+        self.stored + self.not_stored + self.unknown
+    }
+}
+
+const MESSAGES: u64 = 3000;
+
+/// A stream that survives a restart, behind a server that is stopped and started while `publisher` is busy.
+async fn stream_on_disk(nc: &nuncio::Client) {
+    let body = r#"{"name":"S","subjects":["S.>"],"storage":"file"}"#;
+    raw(nc, "STREAM.CREATE.S", body).await;
+}
+
+async fn restart_in_the_middle(server: &mut NatsServer, publisher: &Publisher) -> Results {
+    let mut results = publisher.results();
+    // So many have been acknowledged that it is in full swing.
+    for _ in 0..MESSAGES / 10 {
+        results.next().await.unwrap().1.unwrap();
+    }
+    server.kill();
+    server.restart().await.unwrap();
+    results
+}
+
+async fn publish_all(publisher: &Publisher) -> Vec<Result<PubAck, PublishError>> {
+    let mut handles = Vec::new();
+    for _ in 0..MESSAGES {
+        // One that is not even sent has its error at once.
+        match publisher.send("S.a", "x").await {
+            Ok(handle) => handles.push(Ok(handle)),
+            Err(error) => handles.push(Err(error)),
+        }
+    }
+    let mut results = Vec::new();
+    for handle in handles {
+        results.push(match handle {
+            Ok(handle) => handle.await,
+            Err(error) => Err(error),
+        });
+    }
+    results
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_leaves_every_message_with_one_outcome_that_agrees_with_the_stream() {
+    let mut server = server().await;
+    let nc = client(server.url()).await;
+    stream_on_disk(&nc).await;
+    let publisher = nc.jetstream().publisher().window(64).timeout(SOON).build();
+    let (results, mut in_order) =
+        tokio::join!(publish_all(&publisher), restart_in_the_middle(&mut server, &publisher));
+    let mut tally = Tally::default();
+    results.iter().for_each(|result| tally.note(result));
+    assert_eq!(tally.all(), MESSAGES);
+    assert!(tally.unknown > 0 && tally.unknown <= 64 * 2, "{tally:?}");
+    let count = count(&nc, "S").await;
+    assert!(
+        tally.stored <= count && count <= tally.stored + tally.unknown,
+        "{count} in the stream, {tally:?}"
+    );
+    assert_eq!(publisher.flush().await, Ok(()), "it has all been told");
+    // The results tell the same.
+    drop(publisher);
+    for (number, told) in (0..).zip(&results).skip(usize::try_from(MESSAGES / 10).unwrap()) {
+        assert_eq!(in_order.next().await, Some((number, told.clone())));
+    }
+    assert_eq!(in_order.next().await, None);
+}
+
+#[tokio::test]
+async fn with_ids_every_message_is_stored_exactly_once_whatever_happens_to_the_server() {
+    let mut server = server().await;
+    let nc = client(server.url()).await;
+    stream_on_disk(&nc).await;
+    let publisher = nc.jetstream().publisher().window(64).ids().retries(20).timeout(SOON * 2).build();
+    let (results, _) = tokio::join!(publish_all(&publisher), restart_in_the_middle(&mut server, &publisher));
+    let errors: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    assert_eq!(errors, [] as [&PublishError; 0]);
+    assert_eq!(count(&nc, "S").await, MESSAGES);
+}
+
+#[tokio::test]
+async fn cuts_of_the_connection_store_nothing_twice_and_lose_nothing_that_has_an_id() {
+    let server = server().await;
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let nc = client(proxy.url()).await;
+    stream(&nc, "S", "").await;
+    // In the middle of an acknowledgement, and again and again.
+    proxy.to_client().cut_after(20_011, Cut::Rst);
+    let publisher = nc.jetstream().publisher().window(32).ids().retries(1000).timeout(SOON * 2).build();
+    let results = publish_all(&publisher).await;
+    assert!(nc.statistics().connects > 3, "{:?}", nc.statistics());
+    let errors: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    assert_eq!(errors, [] as [&PublishError; 0]);
+    proxy.clear();
+    let direct = client(server.url()).await;
+    assert_eq!(count(&direct, "S").await, MESSAGES);
+}
+
+#[tokio::test]
+async fn a_lost_connection_ends_messages_without_an_id_at_once() {
+    let server = server().await;
+    let mut proxy = Proxy::start(server.addr()).await.unwrap();
+    let nc = client(proxy.url()).await;
+    let mut events = nc.events();
+    stream(&nc, "S", "").await;
+    let publisher = nc.jetstream().publisher().timeout(Duration::from_secs(3600)).build();
+    proxy.to_client().stall();
+    let handle = publisher.send("S.a", "x").await.unwrap();
+    nuncio_testkit::eventually("it is written", SOON, || nc.statistics().buffered == 0).await.unwrap();
+    proxy.refuse().await.unwrap();
+    proxy.cut_all(Cut::Rst);
+    let error = handle.await.unwrap_err();
+    assert!(error.is_stored_unknown() && error.is_disconnected(), "{error:?}");
+    while !matches!(events.next().await, Some(Event::Disconnected { .. })) {}
+}
+
+#[tokio::test]
+async fn what_is_sent_while_there_is_no_connection_is_stored_after_it() {
+    let mut server = server().await;
+    let nc = client(server.url()).await;
+    stream_on_disk(&nc).await;
+    let js = nc.jetstream().timeout(SOON);
+    let publisher = js.publisher().build();
+    let mut events = nc.events();
+    server.kill();
+    while !matches!(events.next().await, Some(Event::Disconnected { .. })) {}
+    let first = publisher.send("S.a", "x").await.unwrap();
+    let second = js.publish("S.a", "x").retries(20);
+    let (second, restarted) = tokio::join!(second, server.restart());
+    restarted.unwrap();
+    assert!(first.await.is_ok() || count(&nc, "S").await >= 1);
+    second.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_connection_ends_every_message() {
+    let (_server, nc, js) = start().await;
+    let _played = nc.subscribe("played").confirmed().await.unwrap();
+    let publisher =
+        js.publisher().retries(1000).retry_wait(Duration::from_secs(3600)).timeout(SOON * 1000).build();
+    let (silent, resting) =
+        (publisher.send("played", "").await.unwrap(), publisher.send("nobody", "").await.unwrap());
+    nuncio_testkit::eventually("one is answered", SOON, || nc.statistics().requests == 2).await.unwrap();
+    nc.flush().await.unwrap();
+    nc.close().await;
+    assert!(silent.await.unwrap_err().is_stored_unknown());
+    let error = resting.await.unwrap_err();
+    assert!(matches!(error, PublishError::NotSent(_) | PublishError::Unknown { .. }), "{error:?}");
+    publisher.flush().await.unwrap();
+    assert!(matches!(publisher.send("played", "").await, Err(PublishError::NotSent(_))));
+}
