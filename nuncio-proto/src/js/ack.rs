@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::js::time::Timestamp;
+
 /// What the reply subject of a message from a consumer tells about its delivery.
 ///
 /// Both forms are read: the one with nine tokens, and the one with eleven or more that has domain and account as well
@@ -67,6 +69,11 @@ impl<'a> Delivery<'a> {
             timestamp: i64::try_from(tokens.number()?).ok()?,
             pending: tokens.number()?,
         })
+    }
+
+    /// When the stream took the message.
+    pub fn published(&self) -> Timestamp {
+        Timestamp::from_nanos(self.timestamp)
     }
 }
 

@@ -13,7 +13,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long the answer to a pull that does not wait may take.
 const PROMPT: Duration = Duration::from_secs(5);
 /// From this expiry on heartbeats are asked for unless told otherwise.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(5);
+/// Their interval then.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Attempts in a row that nobody may answer.
 const ATTEMPTS: u32 = 3;
 
@@ -29,7 +31,7 @@ pub struct FetchConfig {
     pub no_wait: bool,
     /// How long it waits for messages. Default: 30 seconds. Without effect if `no_wait` is set.
     pub expires: Duration,
-    /// How often the server says that it is there while it has nothing to deliver. Default: 5 seconds if `expires` is 10
+    /// How often the server says that it is there while it has nothing to deliver. Default: 2 seconds if `expires` is 5
     /// seconds or more, else never.
     pub heartbeat: Option<Duration>,
     /// What consumers with priority groups want to know.
@@ -68,7 +70,7 @@ impl FetchConfig {
         if self.no_wait || expires < MIN_EXPIRES {
             return None;
         }
-        let wanted = self.heartbeat.or((self.expires >= LONG).then_some(Duration::from_secs(5)))?;
+        let wanted = self.heartbeat.or((self.expires >= LONG).then_some(HEARTBEAT))?;
         Some(heartbeat(Some(wanted), expires))
     }
 }
@@ -310,6 +312,11 @@ impl Fetch {
         }
         let until = self.open.map_or(self.deadline, |open| open.until);
         [Some(until), self.alarm(), self.retry_at].into_iter().flatten().min()
+    }
+
+    /// When something was heard last from the server, or waiting began.
+    pub fn heard(&self) -> Instant {
+        self.quiet_since
     }
 
     /// Messages that have arrived.

@@ -1,6 +1,7 @@
 //! The ordered consumer: every message of a stream once and in order, whatever happens to the server's consumer.
 
 mod config;
+mod look;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -46,6 +47,7 @@ pub struct Ordered {
     failures: u32,
     delivered: u64,
     heard: Instant,
+    due: bool,
     out: VecDeque<Output>,
 }
 
@@ -80,6 +82,7 @@ impl Ordered {
             failures: 0,
             delivered: 0,
             heard: now,
+            due: false,
             out: VecDeque::new(),
             config,
         }
@@ -158,7 +161,7 @@ impl Ordered {
         self.delivery = expected;
         self.alive();
         if let Some(pull) = &mut self.pull {
-            pull.message(size, None);
+            self.due |= pull.message(size, None);
         }
         let seen = self.cursor.is_some_and(|cursor| delivery.stream_sequence <= cursor);
         self.note_round(delivery.pending);
@@ -278,6 +281,7 @@ impl Ordered {
         if let Some(output) = self.out.pop_front() {
             return Some(output);
         }
+        self.due = false;
         let due = self.stage == Stage::Lacking && self.connected && self.retry_at.is_none();
         due.then(|| self.create())
     }
@@ -358,29 +362,14 @@ impl Ordered {
         self.pull.as_ref().and_then(Pull::deadline).into_iter().chain(self.retry_at).min()
     }
 
-    /// The number of the present consumer, or of the last one.
-    pub fn serial(&self) -> u64 {
-        self.serial
+    /// Whether there is an output to poll for because of a message.
+    pub fn is_due(&self) -> bool {
+        self.due || !self.out.is_empty()
     }
 
-    /// The stream sequence of the last message; before one came, of the last one that is not to come.
-    pub fn cursor(&self) -> Option<u64> {
-        self.cursor
-    }
-
-    /// Messages accepted.
-    pub fn delivered(&self) -> u64 {
-        self.delivered
-    }
-
-    /// When something was heard last from the server.
-    pub fn heard(&self) -> Instant {
-        self.pull.as_ref().map_or(self.heard, |pull| pull.heard().max(self.heard))
-    }
-
-    /// Whether [`Output::End`] has been put out, or is about to be.
-    pub fn is_ended(&self) -> bool {
-        self.stage == Stage::Ended
+    /// Whether there is a consumer at the server, as far as is known.
+    pub fn is_live(&self) -> bool {
+        matches!(self.stage, Stage::Live | Stage::Draining)
     }
 }
 

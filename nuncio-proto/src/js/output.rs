@@ -109,6 +109,11 @@ pub enum Event {
         /// What the server said.
         error: String,
     },
+    /// This listener was too slow and missed that many events.
+    Missed {
+        /// How many.
+        events: u64,
+    },
     /// The server said something unknown.
     Status {
         /// The code, 0 if it was none.

@@ -20,7 +20,7 @@ impl Rig {
 
     fn of(batch: u64) -> Self {
         let mut rig =
-            Self::new(FetchConfig { batch: Some(batch), expires: 5 * SECOND, ..FetchConfig::default() });
+            Self::new(FetchConfig { batch: Some(batch), expires: 4 * SECOND, ..FetchConfig::default() });
         assert_eq!(rig.body()["batch"], batch);
         rig
     }
@@ -164,7 +164,7 @@ fn a_new_leader_is_asked_for_what_is_left_in_the_time_that_is_left() {
         let body = rig.body();
         assert_eq!(body["batch"], 9);
         let expires = Duration::from_nanos(body["expires"].as_u64().unwrap());
-        assert!(expires < 3 * SECOND && expires > 2 * SECOND, "{expires:?}");
+        assert!(expires < 2 * SECOND && expires > SECOND, "{expires:?}");
     }
 }
 
@@ -197,21 +197,21 @@ fn a_pin_that_has_passed_on_is_forgotten_and_asked_again_at_once() {
 #[test]
 fn a_long_fetch_asks_for_heartbeats_and_asks_again_without_them() {
     let mut rig = Rig::new(FetchConfig { batch: Some(5), expires: 60 * SECOND, ..FetchConfig::default() });
-    assert_eq!(rig.body()["idle_heartbeat"], 5_000_000_000u64);
-    rig.pass(9 * SECOND);
+    assert_eq!(rig.body()["idle_heartbeat"], 2_000_000_000u64);
+    rig.pass(3 * SECOND);
     rig.status("100 Idle Heartbeat");
-    rig.pass(9 * SECOND);
+    rig.pass(3 * SECOND);
     assert_eq!(rig.outputs(), []);
     rig.pass(SECOND);
-    let silent = 10 * SECOND;
+    let silent = 4 * SECOND;
     assert_eq!(rig.fetch.poll(rig.now), Some(Output::Event(Event::MissedHeartbeat { silent })));
-    assert_eq!(rig.body()["expires"], 41_000_000_000u64);
+    assert_eq!(rig.body()["expires"], 53_000_000_000u64);
 }
 
 #[test]
 fn a_short_fetch_asks_for_no_heartbeats_unless_told_to() {
-    let mut rig = Rig::new(FetchConfig { expires: 5 * SECOND, ..FetchConfig::default() });
-    assert_eq!(rig.body(), serde_json::json!({"batch": 1, "expires": 5_000_000_000u64}));
+    let mut rig = Rig::new(FetchConfig { expires: 4 * SECOND, ..FetchConfig::default() });
+    assert_eq!(rig.body(), serde_json::json!({"batch": 1, "expires": 4_000_000_000u64}));
     let heartbeat = Some(4 * SECOND);
     let mut rig = Rig::new(FetchConfig { expires: 5 * SECOND, heartbeat, ..FetchConfig::default() });
     assert_eq!(rig.body()["idle_heartbeat"], 2_500_000_000u64);
@@ -228,7 +228,7 @@ fn without_waiting_the_request_has_no_expiry() {
 #[test]
 fn when_the_end_is_not_told_it_ends_a_little_behind_its_expiry() {
     let mut rig = Rig::of(10);
-    rig.pass(5 * SECOND);
+    rig.pass(4 * SECOND);
     assert_eq!(rig.outputs(), []);
     rig.pass(GRACE);
     assert_eq!(rig.end(), Some(End::Complete));
@@ -245,7 +245,7 @@ fn after_a_reconnect_what_is_left_is_asked_for() {
     rig.fetch.connected(rig.now);
     assert_eq!(rig.fetch.poll(rig.now), Some(Output::Event(Event::Reconnected)));
     let body = rig.body();
-    assert_eq!((&body["batch"], &body["expires"]), (&9.into(), &4_000_000_000u64.into()));
+    assert_eq!((&body["batch"], &body["expires"]), (&9.into(), &3_000_000_000u64.into()));
 }
 
 #[test]

@@ -192,9 +192,9 @@ fn silence_and_nobody_answering_have_it_made_anew() {
     let mut rig = Rig::created(OrderedConfig::default(), 0, 5);
     let _ = rig.message(1, 1, 4);
     rig.ordered.waiting(true, rig.now);
-    rig.pass(30 * SECOND);
+    rig.pass(3 * SECOND);
     let outputs = rig.outputs();
-    assert_eq!(outputs[0], Output::Event(Event::MissedHeartbeat { silent: 30 * SECOND }));
+    assert_eq!(outputs[0], Output::Event(Event::MissedHeartbeat { silent: 3 * SECOND }));
     assert!(outputs.contains(&Output::Create { serial: 2, start: Start::Sequence(2), verify: true }));
     rig.ordered.created(2, 1, 4, rig.now);
     rig.outputs();

@@ -11,6 +11,9 @@ pub(crate) const UNBOUNDED: u64 = 1_000_000;
 /// The shortest expiry of a pull. nats-server refuses heartbeats above half of it.
 pub const MIN_EXPIRES: Duration = Duration::from_secs(1);
 
+/// The interval of heartbeats while it matters that silence is noticed soon.
+const LIVELY: Duration = Duration::from_millis(1500);
+
 /// What a continuous pull asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,8 +29,9 @@ pub struct PullConfig {
     pub threshold_bytes: Option<u64>,
     /// How long a pull waits at the server. Default: 30 seconds; at least [`MIN_EXPIRES`].
     pub expires: Duration,
-    /// How often the server says that it is there while it has nothing to deliver. Default: half of `expires`, within
-    /// 0.5 to 30 seconds.
+    /// How often the server says that it is there while it has nothing to deliver. Default: 1.5 seconds for pulls that
+    /// are sent while messages come or after trouble, since a pull that is sent to a leader in the moment of its change is
+    /// lost without a word; and where none came during the pull before, half of `expires`, within 0.5 to 30 seconds.
     pub heartbeat: Option<Duration>,
     /// Ends by itself after so many messages.
     pub stop_after: Option<u64>,
@@ -137,9 +141,10 @@ impl PullConfig {
         self
     }
 
-    /// The interval of heartbeats, at most half of the expiry.
-    pub fn heartbeat(&self) -> Duration {
-        heartbeat(self.heartbeat, self.expires)
+    /// The interval of heartbeats for the next pull; `calm` if nothing came during the one before.
+    pub(super) fn heartbeat(&self, calm: bool) -> Duration {
+        let lively = (!calm).then_some(LIVELY);
+        heartbeat(self.heartbeat.or(lively), self.expires)
     }
 
     pub(super) fn threshold_messages(&self) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! What has been asked for and has not come.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::js::status::Pending;
 
@@ -18,6 +18,8 @@ pub(super) struct Open {
     left: Pending,
     /// When it is over even if its end was not told.
     until: Instant,
+    /// How often the server is to say that it is there.
+    heartbeat: Duration,
     /// It asked for the whole buffer.
     whole: bool,
     /// Messages that had come when it was sent.
@@ -92,10 +94,23 @@ impl Ledger {
         self.open.iter().map(|open| open.until).min()
     }
 
-    pub(super) fn send(&mut self, asked: Pending, until: Instant, whole: bool, before: u64) -> u64 {
+    /// The shortest interval in which the server says something.
+    pub(super) fn heartbeat(&self) -> Option<Duration> {
+        self.open.iter().map(|open| open.heartbeat).min()
+    }
+
+    /// A pull is sent that would be over by itself at `until`.
+    pub(super) fn send(
+        &mut self,
+        asked: Pending,
+        whole: bool,
+        before: u64,
+        times: (Instant, Duration),
+    ) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.open.push_back(Open { id, asked, left: asked, until, whole, before });
+        let (until, heartbeat) = times;
+        self.open.push_back(Open { id, asked, left: asked, until, heartbeat, whole, before });
         self.left.messages += asked.messages;
         self.left.bytes += asked.bytes;
         id

@@ -58,6 +58,8 @@ pub struct Pull {
     pace: Pace,
     refusals: u32,
     probing: bool,
+    /// Nothing came during the last pull, and it ended by itself.
+    calm: bool,
     /// Ask for the whole buffer only: a message did not fit into a part of it.
     whole_only: bool,
     pin: Option<String>,
@@ -97,6 +99,7 @@ impl Pull {
             pace: Pace::of_pulls(config.seed),
             refusals: 0,
             probing: false,
+            calm: false,
             whole_only: false,
             pin: None,
             pin_from: first,
@@ -113,6 +116,7 @@ impl Pull {
     #[inline]
     pub fn message(&mut self, size: usize, pin: Option<&str>) -> bool {
         self.waiting = false;
+        self.calm = false;
         self.delivered += 1;
         self.ledger.charge(size as u64);
         if pin.is_some() || self.refusals > 0 {
@@ -177,6 +181,7 @@ impl Pull {
             self.tell(Event::Disconnected);
         }
         self.connected = false;
+        self.calm = false;
         self.ledger.clear();
         self.retry_at = None;
     }
@@ -205,6 +210,7 @@ impl Pull {
         if self.alarm().is_some_and(|alarm| alarm <= now) {
             let silent = now.saturating_duration_since(self.quiet_since);
             self.tell(Event::MissedHeartbeat { silent });
+            self.calm = false;
             self.ledger.clear();
             self.quiet_since = now;
         }
@@ -283,7 +289,7 @@ impl Pull {
     }
 
     fn alarm(&self) -> Option<Instant> {
-        (!self.ledger.is_idle()).then(|| self.quiet_since + self.config.heartbeat() * 2)
+        Some(self.quiet_since + self.ledger.heartbeat()? * 2)
     }
 
     fn alive(&mut self) {
@@ -346,11 +352,12 @@ impl Pull {
     fn request(&mut self, now: Instant) -> Output {
         let asked = self.room().unwrap_or_default();
         let whole = self.config.max_bytes.is_some_and(|max| asked.bytes == max);
+        let heartbeat = self.config.heartbeat(self.calm);
         let body = Body {
             batch: asked.messages,
             expires: nanos(self.config.expires),
             max_bytes: self.config.max_bytes.map(|_| asked.bytes),
-            idle_heartbeat: nanos(self.config.heartbeat()),
+            idle_heartbeat: nanos(heartbeat),
             ..Body::of(&self.config.priority, self.pin.as_deref())
         };
         let body = body.encode();
@@ -359,7 +366,7 @@ impl Pull {
             self.quiet_since = now;
         }
         let until = now + self.config.expires + GRACE;
-        let id = self.ledger.send(asked, until, whole, self.delivered);
+        let id = self.ledger.send(asked, whole, self.delivered, (until, heartbeat));
         Output::Pull { id, body }
     }
 }

@@ -13,14 +13,15 @@ const ATTEMPTS: u32 = 3;
 impl Pull {
     /// A pull has ended, which is told for the first time.
     pub(super) fn ended(&mut self, ended: Ended, status: &PullStatus<'_>, now: Instant) {
+        self.calm = status.kind == StatusKind::Expired && ended.before == self.delivered;
         match status.kind {
             StatusKind::Expired | StatusKind::BatchCompleted => self.alive(),
             StatusKind::SizeExceeded => self.size_exceeded(ended),
             StatusKind::LimitExceeded(limit) => self.limited(limit, ended, status),
             StatusKind::PinMismatch => self.unpinned(ended, now),
             StatusKind::MaxWaiting => self.pause(now, Some(Event::TooManyWaiting)),
-            StatusKind::LeadershipChange => self.pause(now, Some(Event::LeadershipChange)),
-            StatusKind::ServerShutdown => self.pause(now, Some(Event::ServerShutdown)),
+            StatusKind::LeadershipChange => self.leaderless(Event::LeadershipChange, now),
+            StatusKind::ServerShutdown => self.leaderless(Event::ServerShutdown, now),
             StatusKind::NoResponders => self.refused(now),
             StatusKind::Unknown => {
                 let description = status.description();
@@ -52,6 +53,12 @@ impl Pull {
             Some(_) => self.tell(Event::Unpinned),
             None => self.pause(now, None),
         }
+    }
+
+    /// The leader that has the pulls is gone. Not all of them need be told of: one that reached it too late is lost.
+    fn leaderless(&mut self, event: Event, now: Instant) {
+        self.ledger.clear();
+        self.pause(now, Some(event));
     }
 
     fn size_exceeded(&mut self, ended: Ended) {

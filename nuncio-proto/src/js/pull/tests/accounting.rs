@@ -4,7 +4,7 @@ use super::*;
 fn the_first_request_asks_for_the_whole_buffer_with_heartbeats() {
     let mut rig = Rig::new(PullConfig::default());
     let body = serde_json::json!({
-        "batch": 500, "expires": 30_000_000_000u64, "idle_heartbeat": 15_000_000_000u64,
+        "batch": 500, "expires": 30_000_000_000u64, "idle_heartbeat": 1_500_000_000u64,
     });
     assert_eq!(rig.pulls(), [(1, body)]);
     assert_eq!(rig.pulls(), []);
@@ -163,10 +163,38 @@ fn the_first_priority_and_what_was_not_set_are_left_out() {
 #[test]
 fn a_heartbeat_is_at_most_half_of_the_expiry() {
     let config = |heartbeat, expires| PullConfig { heartbeat, expires, ..PullConfig::default() }.normal();
-    assert_eq!(config(None, SECOND).heartbeat(), SECOND / 2);
-    assert_eq!(config(None, 4 * SECOND).heartbeat(), 2 * SECOND);
-    assert_eq!(config(None, 300 * SECOND).heartbeat(), 30 * SECOND);
-    assert_eq!(config(Some(10 * SECOND), 4 * SECOND).heartbeat(), 2 * SECOND);
-    assert_eq!(config(Some(SECOND), 30 * SECOND).heartbeat(), SECOND);
+    assert_eq!(config(None, SECOND).heartbeat(true), SECOND / 2);
+    assert_eq!(config(None, 4 * SECOND).heartbeat(true), 2 * SECOND);
+    assert_eq!(config(None, 300 * SECOND).heartbeat(true), 30 * SECOND);
+    assert_eq!(config(None, 2 * SECOND).heartbeat(false), SECOND);
+    for calm in [false, true] {
+        assert_eq!(config(Some(10 * SECOND), 4 * SECOND).heartbeat(calm), 2 * SECOND);
+        assert_eq!(config(Some(SECOND), 30 * SECOND).heartbeat(calm), SECOND);
+    }
     assert_eq!(config(None, MILLIS).expires, MIN_EXPIRES);
+}
+
+#[test]
+fn heartbeats_are_seldom_once_nothing_came_during_a_pull_and_often_after_anything_else() {
+    let mut rig = Rig::of(10);
+    let heartbeat = |rig: &mut Rig| rig.pulls().remove(0).1["idle_heartbeat"].as_u64().unwrap();
+    let (often, seldom) = (1_500_000_000, 15_000_000_000);
+    assert_eq!(heartbeat(&mut rig), often);
+    rig.status_with(1, "408 Request Timeout", Some((10, 0)));
+    assert_eq!(heartbeat(&mut rig), seldom);
+    rig.messages(1);
+    rig.status_with(2, "408 Request Timeout", Some((9, 0)));
+    assert_eq!(heartbeat(&mut rig), often);
+    rig.status_with(3, "408 Request Timeout", Some((10, 0)));
+    assert_eq!(heartbeat(&mut rig), seldom);
+    rig.status(4, "409 Leadership Change");
+    rig.outputs();
+    rig.until_deadline();
+    assert_eq!(heartbeat(&mut rig), often);
+    rig.status_with(5, "408 Request Timeout", Some((10, 0)));
+    assert_eq!(heartbeat(&mut rig), seldom);
+    rig.pull.disconnected();
+    rig.pull.connected(rig.now);
+    (0..2).for_each(|_| _ = rig.pull.poll(rig.now));
+    assert_eq!(heartbeat(&mut rig), often);
 }

@@ -6,7 +6,11 @@ fn missed(rig: &mut Rig) -> Option<Event> {
 
 #[test]
 fn silence_for_two_heartbeats_is_told_and_asked_anew() {
-    let mut rig = Rig::of(10);
+    let mut rig = Rig::new(PullConfig {
+        max_messages: Some(10),
+        heartbeat: Some(15 * SECOND),
+        ..PullConfig::default()
+    });
     rig.batches();
     rig.pass(30 * SECOND - MILLIS);
     assert_eq!(rig.outputs(), []);
@@ -43,7 +47,7 @@ fn an_application_that_is_busy_causes_no_alarm() {
     rig.pass(600 * SECOND);
     assert_eq!(rig.outputs(), []);
     rig.pull.waiting(true, rig.now);
-    rig.pass(29 * SECOND);
+    rig.pass(2 * SECOND);
     assert_eq!(missed(&mut rig), None);
 }
 
@@ -89,7 +93,11 @@ fn a_pause_does_not_outlast_a_reconnect() {
 
 #[test]
 fn a_pull_whose_end_was_not_told_is_given_up_behind_its_expiry() {
-    let mut rig = Rig::of(10);
+    let mut rig = Rig::new(PullConfig {
+        max_messages: Some(10),
+        heartbeat: Some(15 * SECOND),
+        ..PullConfig::default()
+    });
     rig.batches();
     rig.messages(5);
     assert_eq!(rig.batches(), [5]);

@@ -149,11 +149,25 @@ fn a_shutdown_and_the_new_leader_that_follows_count_once() {
     assert_eq!(rig.left(), 10);
     rig.status_with(1, "409 Server Shutdown", Some((5, 0)));
     rig.status(1, "409 Leadership Change");
-    assert_eq!(rig.left(), 5);
     assert_eq!(rig.events(), [Event::ServerShutdown]);
     rig.status_with(2, "409 Server Shutdown", Some((5, 0)));
-    rig.status(2, "409 Leadership Change");
     assert_eq!((rig.left(), rig.outputs()), (0, vec![]));
+    rig.until_deadline();
+    assert_eq!(rig.batches(), [10]);
+    // It does not take anything from the new pull.
+    rig.status(2, "409 Leadership Change");
+    assert_eq!((rig.left(), rig.outputs()), (10, vec![]));
+}
+
+#[test]
+fn a_pull_that_the_old_leader_never_told_of_is_gone_with_the_others() {
+    let mut rig = Rig::of(10);
+    rig.batches();
+    rig.messages(9);
+    assert_eq!(rig.batches(), [9]);
+    rig.status_with(1, "409 Leadership Change", None);
+    rig.outputs();
+    assert_eq!(rig.left(), 0);
     rig.until_deadline();
     assert_eq!(rig.batches(), [10]);
 }
