@@ -37,7 +37,7 @@ impl Ordered {
         self.pull.as_ref().map_or(self.heard, |pull| pull.heard().max(self.heard))
     }
 
-    /// Whether [`Output::End`] has been put out, or is about to be.
+    /// Whether [`Output::End`](crate::js::output::Output::End) has been put out, or is about to be.
     pub fn is_ended(&self) -> bool {
         self.stage == Stage::Ended
     }
