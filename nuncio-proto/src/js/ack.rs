@@ -87,8 +87,19 @@ impl<'a> Tokens<'a> {
         Some(token).filter(|token| !token.is_empty())
     }
 
+    /// In one pass, since ordered consumers read every delivery.
     fn number(&mut self) -> Option<u64> {
-        decimal(self.name()?)
+        let (mut value, mut digits) = (0u64, 0);
+        while let [byte, rest @ ..] = self.0 {
+            self.0 = rest;
+            match byte {
+                b'.' => break,
+                b'0'..=b'9' => value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?,
+                _ => return None,
+            }
+            digits += 1;
+        }
+        (digits > 0).then_some(value)
     }
 }
 
