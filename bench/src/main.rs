@@ -2,12 +2,14 @@
 //!
 //! `cargo run --release -p nuncio-bench --features peers`
 
+mod chart;
 mod clients;
 mod report;
 mod runner;
 mod servers;
 mod work;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,13 +33,16 @@ struct Arguments {
     /// Print one JSON object a row instead of a table.
     #[arg(long)]
     json: bool,
+    /// Draw the comparison to this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Serve for a measurement: discard, flood or echo.
     #[command(hide = true)]
-    Serve { kind: servers::Kind },
+    Serve { kind: servers::Kind, over: work::Over },
     /// Do one job as one client and print its figures.
     #[command(hide = true)]
     Job { job: String },
@@ -46,13 +51,16 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Some(Command::Serve { kind }) => servers::serve(kind).map_err(|e| e.to_string()),
+        Some(Command::Serve { kind, over }) => servers::serve(kind, over).map_err(|e| e.to_string()),
         Some(Command::Job { job }) => serde_json::from_str::<Job>(&job)
             .map_err(|e| e.to_string())
             .and_then(|job| clients::run(&job))
             .and_then(|figures| serde_json::to_string(&figures).map_err(|e| e.to_string()))
             .map(|figures| println!("{figures}")),
-        None => runner::measure(arguments.runs, &arguments.only, arguments.thousands, arguments.json),
+        None => {
+            let Arguments { runs, only, thousands, json, svg, .. } = arguments;
+            runner::measure(runs, &only, thousands, json, svg.as_deref())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! What is measured.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::servers;
@@ -13,10 +14,26 @@ pub(crate) enum Verb {
     PublishMany,
     /// Receive from a server that floods.
     Subscribe,
+    /// Receive by a function that is called.
+    Callback,
     /// Send requests to a server that echoes, so many at once.
     Request { in_flight: usize },
     /// Publish to a stream and have each message confirmed, so many in flight at once.
     Store { in_flight: usize },
+    /// Publish on one connection and receive on another.
+    Through,
+    /// Hold so many subscriptions.
+    Subscriptions,
+    /// Hold so many connections.
+    Connections,
+}
+
+/// What lies between client and server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+pub(crate) enum Over {
+    Tcp,
+    Tls,
+    WebSocket,
 }
 
 /// One row of the table.
@@ -24,6 +41,7 @@ pub(crate) enum Verb {
 pub(crate) struct Work {
     pub(crate) name: &'static str,
     pub(crate) verb: Verb,
+    pub(crate) over: Over,
     pub(crate) size: usize,
     pub(crate) headers: usize,
     pub(crate) read_header: bool,
@@ -36,11 +54,25 @@ pub(crate) struct Work {
 pub(crate) struct Job {
     pub(crate) client: String,
     pub(crate) verb: Verb,
+    pub(crate) over: Over,
     pub(crate) size: usize,
     pub(crate) headers: usize,
     pub(crate) read_header: bool,
     pub(crate) messages: u64,
     pub(crate) port: u16,
+    /// The file with the certificate that the server's is signed with.
+    pub(crate) ca: String,
+}
+
+impl Job {
+    pub(crate) fn url(&self) -> String {
+        let scheme = match self.over {
+            Over::Tcp => "nats",
+            Over::Tls => "tls",
+            Over::WebSocket => "ws",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
 }
 
 /// What a job took.
@@ -54,6 +86,8 @@ pub(crate) struct Figures {
     pub(crate) peak_rss: u64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// Memory that each of the things held takes, where that is measured.
+    pub(crate) bytes_each: f64,
 }
 
 pub(crate) const HEADERS: [(&str, &str); 2] = [("trace", "0123456789abcdef"), ("tenant", "blue")];
@@ -63,14 +97,16 @@ pub(crate) fn all() -> Vec<Work> {
     let row = |name, verb, size, headers, messages, server| Work {
         name,
         verb,
+        over: Over::Tcp,
         size,
         headers,
         read_header: false,
         messages,
         server,
     };
-    let mut one_read = row("subscribe 128 B, 2 headers, one read", Verb::Subscribe, 128, 2, 1_000_000, Flood);
-    one_read.read_header = true;
+    let over =
+        |over, name, verb, messages, server| Work { over, ..row(name, verb, 128, 0, messages, server) };
+    let one_read = row("subscribe 128 B, 2 headers, one read", Verb::Subscribe, 128, 2, 1_000_000, Flood);
     vec![
         row("publish 16 B", Verb::Publish, 16, 0, 2_000_000, Discard),
         row("publish 128 B", Verb::Publish, 128, 0, 2_000_000, Discard),
@@ -80,12 +116,18 @@ pub(crate) fn all() -> Vec<Work> {
         row("publish 128 B, 16 tasks", Verb::PublishMany, 128, 0, 1_600_000, Discard),
         row("subscribe 16 B", Verb::Subscribe, 16, 0, 2_000_000, Flood),
         row("subscribe 128 B", Verb::Subscribe, 128, 0, 2_000_000, Flood),
+        row("subscribe 128 B, by callback", Verb::Callback, 128, 0, 2_000_000, Flood),
         row("subscribe 1 KiB", Verb::Subscribe, 1024, 0, 1_000_000, Flood),
         row("subscribe 128 B, 2 headers, none read", Verb::Subscribe, 128, 2, 1_000_000, Flood),
-        one_read,
+        Work { read_header: true, ..one_read },
         row("request 128 B, one at a time", Verb::Request { in_flight: 1 }, 128, 0, 20_000, Echo),
         row("request 128 B, 64 at once", Verb::Request { in_flight: 64 }, 128, 0, 400_000, Echo),
         row("request 128 B, 256 at once", Verb::Request { in_flight: 256 }, 128, 0, 600_000, Echo),
+        over(Over::Tls, "publish 128 B, TLS", Verb::Publish, 1_000_000, Discard),
+        over(Over::Tls, "subscribe 128 B, TLS", Verb::Subscribe, 1_000_000, Flood),
+        over(Over::WebSocket, "publish 128 B, WebSocket", Verb::Publish, 1_000_000, Discard),
+        over(Over::WebSocket, "subscribe 128 B, WebSocket", Verb::Subscribe, 1_000_000, Flood),
+        row("publish and receive 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
         row("stream publish 128 B, one at a time", Verb::Store { in_flight: 1 }, 128, 0, 20_000, Nats),
         row("stream publish 128 B, 256 in flight", Verb::Store { in_flight: 256 }, 128, 0, 400_000, Nats),
         row(
@@ -96,6 +138,8 @@ pub(crate) fn all() -> Vec<Work> {
             40_000,
             Nats,
         ),
+        row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard),
+        row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats),
     ]
 }
 

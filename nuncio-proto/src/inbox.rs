@@ -113,7 +113,7 @@ thread_local! {
 /// A generator that is always there: see [`random_token`] for where its randomness comes from.
 fn fresh() -> Nuid {
     let mut raw = [0; 32];
-    fill(&mut raw);
+    random_bytes(&mut raw);
     Nuid::from_random(raw)
 }
 
@@ -128,7 +128,7 @@ pub fn nuid() -> String {
 /// The bits come from the operating system, at the price of a call into it. Where it refuses the direct call they are drawn from the keys that
 /// the standard library got from it for its hash maps.
 pub fn random_token() -> [u8; NUID_LEN] {
-    base62(fill)
+    base62(random_bytes)
 }
 
 /// A subject to receive replies on: the prefix, a dot and [`random_token`].
@@ -262,7 +262,8 @@ fn base62(mut random: impl FnMut(&mut [u8])) -> [u8; NUID_LEN] {
     }
 }
 
-fn fill(raw: &mut [u8]) {
+/// Fills memory with random bytes of the operating system, or else such as it gave the standard library.
+pub fn random_bytes(raw: &mut [u8]) {
     if getrandom::fill(raw).is_err() {
         fill_from_hash_keys(raw);
     }

@@ -184,4 +184,5 @@ pub mod server_error;
 pub mod session;
 pub mod slots;
 pub mod subject;
+pub mod websocket;
 mod words;

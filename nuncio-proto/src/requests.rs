@@ -197,12 +197,12 @@ impl<M, F> Requests<M, F> {
         Some(fail(&mut self.groups, request, failure))
     }
 
-    /// Fails every request that is not answered yet.
-    pub fn fail_all(&mut self, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet.
+    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for request in self.slots.iter_mut() {
+        for request in self.slots.iter_mut().filter(|request| request.age <= age) {
             if !request.is_over() {
                 wakers.extend(fail(&mut self.groups, request, failure.clone()));
             }

@@ -1,4 +1,4 @@
-//! How a server is to be: the builder and what it makes.
+//! How a server is to be.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +8,14 @@ use nuncio_proto::auth::nkey::PublicKey;
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::secret::Secret;
 
+#[cfg(feature = "websocket")]
+use crate::config::WebSocket;
+use crate::config::{Config, Settings};
 use crate::core::{Access, User};
 use crate::permissions::Permissions;
 use crate::server::Server;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 
 /// Configures and starts a [`Server`]; made by [`Server::builder`].
 ///
@@ -45,32 +50,12 @@ pub struct ServerBuilder {
     headers: bool,
     max_payload: i64,
     connect_urls: Vec<String>,
-}
-
-/// The settings that need no work before they are used.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) in_memory: bool,
-    pub(crate) max_control_line: usize,
-    pub(crate) ping_interval: Duration,
-    pub(crate) max_pings_out: u32,
-    pub(crate) auth_timeout: Duration,
-    pub(crate) write_deadline: Duration,
-    pub(crate) max_pending: usize,
-    pub(crate) max_connections: usize,
-    pub(crate) max_subscriptions: usize,
-    pub(crate) lame_duck_grace: Duration,
-    pub(crate) lame_duck_duration: Duration,
-}
-
-/// What a running server works with.
-pub(crate) struct Config {
-    pub(crate) bind: String,
-    pub(crate) access: Access,
-    pub(crate) settings: Settings,
-    pub(crate) info: ServerInfo,
-    pub(crate) named: bool,
-    pub(crate) seed: u64,
+    #[cfg(feature = "websocket")]
+    websocket: Option<WebSocket>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+    #[cfg(all(feature = "tls", feature = "websocket"))]
+    websocket_tls: Option<Tls>,
 }
 
 impl Default for ServerBuilder {
@@ -100,6 +85,12 @@ impl Default for ServerBuilder {
             headers: true,
             max_payload: 1 << 20,
             connect_urls: Vec::new(),
+            #[cfg(feature = "websocket")]
+            websocket: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(all(feature = "tls", feature = "websocket"))]
+            websocket_tls: None,
         }
     }
 }
@@ -244,6 +235,48 @@ impl ServerBuilder {
         self
     }
 
+    /// Listens on a free port of 127.0.0.1 for WebSocket as well: see [`Server::websocket_url`]. Messages are not
+    /// compressed; frames without masks are agreed to as by nats-server.
+    #[cfg(feature = "websocket")]
+    pub fn websocket(mut self) -> ServerBuilder {
+        self.websocket.get_or_insert_default();
+        self
+    }
+
+    /// As [`ServerBuilder::websocket`], on this address, `host:port`.
+    #[cfg(feature = "websocket")]
+    pub fn websocket_bind(mut self, addr: impl Into<String>) -> ServerBuilder {
+        self.websocket.get_or_insert_default().bind = addr.into();
+        self
+    }
+
+    /// The `host:port` of the servers that the clients are told of which speak WebSocket; they are told of no others.
+    /// Default: none.
+    #[cfg(feature = "websocket")]
+    pub fn websocket_connect_urls<I>(mut self, urls: I) -> ServerBuilder
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let urls = urls.into_iter().map(Into::into).collect();
+        self.websocket.get_or_insert_default().connect_urls = urls;
+        self
+    }
+
+    /// Requires TLS, but of those who speak WebSocket. Default: none.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> ServerBuilder {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Requires TLS of those who speak WebSocket, and listens for them. Default: none.
+    #[cfg(all(feature = "tls", feature = "websocket"))]
+    pub fn websocket_tls(mut self, tls: Tls) -> ServerBuilder {
+        self.websocket_tls = Some(tls);
+        self.websocket()
+    }
+
     /// After [`Server::lame_duck`] the clients stay for `grace`; then they are closed one by one within `duration`.
     /// Default: ten seconds and two minutes.
     pub fn lame_duck_times(mut self, grace: Duration, duration: Duration) -> ServerBuilder {
@@ -292,6 +325,15 @@ impl ServerBuilder {
         info.connect_urls = self.connect_urls;
         info.auth_required = access.wants_credentials();
         info.api_level = 5;
+        #[cfg(feature = "tls")]
+        let compile_tls = |tls: &Option<Tls>| tls.as_ref().map(Tls::compile).transpose();
+        #[cfg(feature = "tls")]
+        let tls = compile_tls(&self.tls)?;
+        #[cfg(feature = "tls")]
+        {
+            info.tls_required = tls.is_some();
+            info.tls_verify = tls.as_ref().is_some_and(|tls| tls.verify);
+        }
         let named = self.server_name.is_some();
         info.server_name = self.server_name.unwrap_or_default();
         Ok(Config {
@@ -301,6 +343,12 @@ impl ServerBuilder {
             info,
             named,
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+            #[cfg(feature = "websocket")]
+            websocket: self.websocket,
+            #[cfg(feature = "tls")]
+            tls,
+            #[cfg(all(feature = "tls", feature = "websocket"))]
+            websocket_tls: compile_tls(&self.websocket_tls)?,
         })
     }
 }

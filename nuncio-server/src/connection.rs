@@ -1,6 +1,7 @@
 //! One connection: a task that reads, writes and keeps time.
 
 mod keep;
+mod opening;
 mod ops;
 mod read;
 mod write;
@@ -13,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use crate::core::Link;
 use crate::faults::{Cut, Direction};
 use crate::server::Shared;
+
+pub(crate) use opening::open;
 
 /// How long the rest of a closed client's bytes is read. A TCP socket that is closed with unread bytes resets the
 /// connection, and the client may lose the `-ERR` that tells it why.
@@ -34,7 +37,7 @@ impl Drop for Registration {
 }
 
 /// Serves a client until either side ends the connection.
-pub(crate) async fn run<S>(registration: Registration, stream: S, cut: Option<Cut>, linger: bool)
+async fn run<S>(registration: Registration, stream: S, cut: Option<Cut>, linger: bool)
 where
     S: AsyncRead + AsyncWrite,
 {

@@ -83,6 +83,30 @@ impl Server {
         core.broadcast_info();
     }
 
+    /// Tells all clients that understand it of these servers, `host:port` each, as when the cluster changes. Those that
+    /// speak WebSocket are told by [`Server::set_websocket_connect_urls`].
+    pub fn set_connect_urls<I>(&self, urls: I)
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let urls = urls.into_iter().map(Into::into).collect();
+        self.update_info(|info| info.connect_urls = urls);
+    }
+
+    /// As [`Server::set_connect_urls`], for the clients that speak WebSocket.
+    #[cfg(feature = "websocket")]
+    pub fn set_websocket_connect_urls<I>(&self, urls: I)
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let urls = urls.into_iter().map(Into::into).collect();
+        let mut core = self.shared.lock();
+        core.websocket.connect_urls = urls;
+        core.broadcast_info();
+    }
+
     /// Replaces the permissions of a user; with `None`, those of all who have none of their own.
     ///
     /// It holds for those who are connected too, as when nats-server reloads its configuration: subscriptions that
@@ -118,16 +142,24 @@ impl Server {
         let task = self.shared.runtime.spawn(close_one_by_one(Arc::clone(&self.shared)));
         let mut core = self.shared.lock();
         core.listening = false;
-        if let Some(listener) = core.listener.take() {
+        for listener in std::mem::take(&mut core.listeners) {
             listener.abort();
         }
         core.info.lame_duck_mode = true;
         // Nobody is told to come back to this very server.
         let own = format!("{}:{}", core.info.host, core.info.port);
-        let others = core.info.connect_urls.iter().filter(|url| **url != own).cloned().collect();
-        let all = std::mem::replace(&mut core.info.connect_urls, others);
+        let all = leave_out(&mut core.info.connect_urls, &own);
+        #[cfg(feature = "websocket")]
+        let websocket = {
+            let own = core.websocket.addr.map(|addr| addr.to_string()).unwrap_or_default();
+            leave_out(&mut core.websocket.connect_urls, &own)
+        };
         core.broadcast_info();
         core.info.connect_urls = all;
+        #[cfg(feature = "websocket")]
+        {
+            core.websocket.connect_urls = websocket;
+        }
         if let Some(before) = core.lame_duck.replace(task.abort_handle()) {
             before.abort();
         }
@@ -178,6 +210,12 @@ impl Server {
             core.close(id, Closing::Now);
         }
     }
+}
+
+/// Takes one out of the list; answers with the list from before.
+fn leave_out(urls: &mut Vec<String>, own: &str) -> Vec<String> {
+    let others = urls.iter().filter(|url| *url != own).cloned().collect();
+    std::mem::replace(urls, others)
 }
 
 fn connection(core: &Core, client: &crate::core::Client) -> ConnectionInfo {

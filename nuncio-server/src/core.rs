@@ -20,10 +20,11 @@ pub(crate) use access::{Access, User};
 pub(crate) use client::{Client, Closing, Link, Subscription};
 pub(crate) use route::Message;
 
-use crate::builder::Config;
+use crate::config::Config;
 use crate::errors;
 use crate::faults::FaultState;
 use crate::info;
+use crate::server::Way;
 use crate::sublist::{InvalidSubject, Sublist};
 
 /// The state that all connections share.
@@ -41,7 +42,10 @@ pub(crate) struct Core {
     pub(crate) faults: FaultState,
     /// The tasks of the connections; `None` between the reservation and the start.
     pub(crate) tasks: HashMap<u64, Option<AbortHandle>>,
-    pub(crate) listener: Option<JoinHandle<()>>,
+    pub(crate) listeners: Vec<JoinHandle<()>>,
+    /// What clients are told that speak WebSocket.
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket: info::WebSocket,
     pub(crate) lame_duck: Option<AbortHandle>,
     /// New connections are taken, over TCP or over pipes.
     pub(crate) listening: bool,
@@ -63,12 +67,18 @@ impl Core {
             last_subscription: 0,
             faults: FaultState::default(),
             tasks: HashMap::new(),
-            listener: None,
+            listeners: Vec::new(),
+            #[cfg(feature = "websocket")]
+            websocket: info::WebSocket::default(),
             lame_duck: None,
             listening: true,
             changed: watch::Sender::new(()),
         };
         core.renew_id();
+        #[cfg(feature = "websocket")]
+        if let Some(websocket) = &core.config.websocket {
+            core.websocket.connect_urls.clone_from(&websocket.connect_urls);
+        }
         core
     }
 
@@ -81,14 +91,14 @@ impl Core {
     }
 
     /// Registers a new connection and prepares its INFO.
-    pub(crate) fn admit(&mut self, peer: Option<SocketAddr>) -> (u64, Arc<Link>) {
+    pub(crate) fn admit(&mut self, peer: Option<SocketAddr>, way: Way) -> (u64, Arc<Link>) {
         let full = self.open_clients().count() >= self.config.settings.max_connections;
         self.last_client += 1;
         let id = self.last_client;
-        let mut client = Client::new(id, peer, !self.access.wants_credentials());
+        let mut client = Client::new(id, peer, way, !self.access.wants_credentials());
         client.permissions.clone_from(&self.access.permissions);
         client.nonce = self.access.wants_signatures().then(|| info::nonce(&mut self.random));
-        let json = info::for_client(&self.info, &client, false);
+        let json = info::for_client(self, &client, false);
         encode::info(&mut client.out, &json);
         let link = Arc::clone(&client.link);
         self.clients.insert(id, client);
@@ -170,7 +180,7 @@ impl Core {
         let infos: Vec<(u64, Vec<u8>)> = self
             .open_clients()
             .filter(ready)
-            .map(|client| (client.id, info::for_client(&self.info, client, false)))
+            .map(|client| (client.id, info::for_client(self, client, false)))
             .collect();
         for (id, json) in infos {
             self.send(id, |out| encode::info(out, &json));

@@ -25,6 +25,13 @@ impl Cut {
     pub(crate) fn limit(self, direction: Direction) -> Option<usize> {
         (self.direction == direction).then_some(self.bytes)
     }
+
+    /// What is left of it when so many bytes have gone that way.
+    #[cfg(feature = "tls")]
+    pub(crate) fn behind(self, direction: Direction, bytes: usize) -> Cut {
+        let gone = if self.direction == direction { bytes } else { 0 };
+        Cut { bytes: self.bytes.saturating_sub(gone), ..self }
+    }
 }
 
 /// The faults that wait for new connections, and those that hold for all.
@@ -45,7 +52,8 @@ impl FaultState {
 
 /// Breaks things on purpose; made by [`Server::faults`].
 ///
-/// Every fault holds for TCP connections and pipes alike.
+/// Every fault holds for TCP connections and pipes alike. With TLS and WebSocket the bytes that are counted and written are
+/// those of NATS: what carries them is whole.
 ///
 /// ```
 /// # async fn example() -> std::io::Result<()> {

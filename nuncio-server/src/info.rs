@@ -1,8 +1,19 @@
 //! What a server says about itself.
 
-use nuncio_proto::info::ServerInfo;
+#[cfg(feature = "websocket")]
+use std::net::SocketAddr;
 
-use crate::core::Client;
+use crate::core::{Client, Core};
+#[cfg(feature = "websocket")]
+use crate::server::Way;
+
+/// What clients are told that speak WebSocket, in place of what the others are told.
+#[cfg(feature = "websocket")]
+#[derive(Debug, Default)]
+pub(crate) struct WebSocket {
+    pub(crate) addr: Option<SocketAddr>,
+    pub(crate) connect_urls: Vec<String>,
+}
 
 /// A server id: `N` and 55 letters of base 32, as nats-server's public keys.
 pub(crate) fn server_id(random: &mut fastrand::Rng) -> String {
@@ -20,9 +31,19 @@ pub(crate) fn nonce(random: &mut fastrand::Rng) -> String {
 }
 
 /// The JSON of an INFO for one client. `connect` makes it the one that answers the CONNECT.
-pub(crate) fn for_client(info: &ServerInfo, client: &Client, connect: bool) -> Vec<u8> {
-    let mut info = info.clone();
+pub(crate) fn for_client(core: &Core, client: &Client, connect: bool) -> Vec<u8> {
+    let mut info = core.info.clone();
     info.client_id = client.id;
+    #[cfg(feature = "websocket")]
+    if client.way == Way::WebSocket {
+        info.connect_urls.clone_from(&core.websocket.connect_urls);
+        info.tls_required = core.config.has_tls(Way::WebSocket);
+        info.tls_verify = core.config.verifies(Way::WebSocket);
+        if let Some(addr) = core.websocket.addr {
+            info.host = addr.ip().to_string();
+            info.port = addr.port();
+        }
+    }
     if let Some(peer) = client.peer {
         info.client_ip = peer.ip().to_string();
     }

@@ -2,8 +2,9 @@
 //!
 //! It speaks the client protocol of nats-server 2.15, with users, tokens and permissions, over TCP or through
 //! memory, and it can be made to fail on purpose. **Production runs
-//! [nats-server](https://github.com/nats-io/nats-server)**: here there are no clusters, no accounts, no TLS and no
-//! persistence.
+//! [nats-server](https://github.com/nats-io/nats-server)**: here there are no clusters, no accounts and no
+//! persistence. Clients can be told of other servers all the same, and be sent away ([`Server::set_connect_urls`],
+//! [`Server::lame_duck`]). WebSocket and TLS are the features `websocket` and `tls`.
 //!
 //! ```
 //! use nuncio_server::Server;
@@ -31,9 +32,10 @@
 //! behind `PING` and `PONG`, operations that only a server sends, `CONNECT` with no space before its JSON or with
 //! `null` for it, an `UNSUB` whose count is no number, an `HPUB` whose header block has no bytes. Some that close the
 //! connection there pass here: fields of the wrong type in `CONNECT` (which has exact names here, any case there), and
-//! lengths with leading zeros beyond nine digits.
+//! lengths with leading zeros beyond nine digits. Leading zeros of a length are not passed on.
 
 mod builder;
+mod config;
 mod connection;
 mod control;
 mod core;
@@ -44,6 +46,10 @@ mod listener;
 mod permissions;
 mod server;
 mod sublist;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use builder::ServerBuilder;
 pub use control::{ConnectionInfo, SubscriptionInfo};
@@ -51,3 +57,5 @@ pub use faults::{Direction, Faults};
 pub use nuncio_proto::info::ServerInfo;
 pub use permissions::Permissions;
 pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

@@ -1,4 +1,4 @@
-//! The TCP port.
+//! The TCP ports.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::server::Shared;
+use crate::server::{Shared, Way};
 
 /// How long to wait after a failed accept, such as for want of file descriptors, and after a port in use.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -34,7 +34,7 @@ pub(crate) async fn bind(configured: &str, before: Option<SocketAddr>) -> io::Re
 }
 
 /// Takes connections until the server is gone.
-pub(crate) async fn run(shared: Weak<Shared>, listener: TcpListener) {
+pub(crate) async fn run(shared: Weak<Shared>, listener: TcpListener, way: Way) {
     loop {
         let accepted = listener.accept().await;
         let Some(shared) = shared.upgrade() else { return };
@@ -42,7 +42,7 @@ pub(crate) async fn run(shared: Weak<Shared>, listener: TcpListener) {
             Ok((stream, peer)) => {
                 // Without it small answers wait for the acknowledgement of the one before.
                 let _ = stream.set_nodelay(true);
-                shared.begin(stream, Some(peer));
+                shared.begin(stream, Some(peer), way);
             }
             Err(error) => {
                 tracing::debug!(%error, "accept failed");

@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::builder::{Config, ServerBuilder};
+use crate::builder::ServerBuilder;
+use crate::config::Config;
 use crate::connection::{self, Registration};
 use crate::core::{Closing, Core};
 use crate::faults::Faults;
@@ -47,12 +48,24 @@ pub struct Server {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// How NATS is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// As it is.
+    Plain,
+    /// In the frames of WebSocket.
+    #[cfg(feature = "websocket")]
+    WebSocket,
+}
+
 /// What the handle and the tasks share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) muted: watch::Sender<bool>,
     pub(crate) runtime: Handle,
     addr: Mutex<Option<SocketAddr>>,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket_addr: Mutex<Option<SocketAddr>>,
     core: Mutex<Core>,
 }
 
@@ -73,21 +86,21 @@ impl Shared {
     }
 
     /// Serves a new client in a task of its own, or drops the stream where no clients are taken.
-    pub(crate) fn begin<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>)
+    pub(crate) fn begin<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>, way: Way)
     where
-        S: AsyncRead + AsyncWrite + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (registration, cut) = {
             let mut core = self.lock();
             if core.faults.refuse || !core.listening {
                 return;
             }
-            let (id, link) = core.admit(peer);
+            let (id, link) = core.admit(peer, way);
             (Registration { shared: Arc::clone(self), id, link }, core.faults.take_cut())
         };
         let id = registration.id;
         // Not under the lock: where the runtime has ended, the task is dropped here, and that locks.
-        let task = self.runtime.spawn(connection::run(registration, stream, cut, peer.is_some()));
+        let task = self.runtime.spawn(connection::open(registration, stream, way, cut, peer.is_some()));
         if let Some(slot) = self.lock().tasks.get_mut(&id) {
             *slot = Some(task.abort_handle());
         }
@@ -105,13 +118,16 @@ impl Shared {
 
     /// Ends all tasks at once.
     fn abort(&self) {
-        let (listener, tasks) = {
+        let (listeners, tasks) = {
             let mut core = self.lock();
             core.listening = false;
             let tasks: Vec<_> = core.tasks.values_mut().filter_map(Option::take).collect();
-            (core.listener.take(), tasks.into_iter().chain(core.lame_duck.take()).collect::<Vec<_>>())
+            (
+                std::mem::take(&mut core.listeners),
+                tasks.into_iter().chain(core.lame_duck.take()).collect::<Vec<_>>(),
+            )
         };
-        if let Some(listener) = listener {
+        for listener in listeners {
             listener.abort();
         }
         for task in tasks {
@@ -149,8 +165,15 @@ impl Server {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let config = Arc::new(config);
         let core = Mutex::new(Core::new(Arc::clone(&config)));
-        let shared =
-            Shared { config, muted: watch::Sender::new(false), runtime, addr: Mutex::new(None), core };
+        let shared = Shared {
+            config,
+            muted: watch::Sender::new(false),
+            runtime,
+            addr: Mutex::new(None),
+            #[cfg(feature = "websocket")]
+            websocket_addr: Mutex::new(None),
+            core,
+        };
         let server = Server { shared: Arc::new(shared) };
         server.start_listening().await?;
         Ok(server)
@@ -170,9 +193,33 @@ impl Server {
     pub fn url(&self) -> String {
         match self.addr() {
             None => "nats://in-memory.invalid:4222".to_owned(),
-            Some(addr) if addr.ip().is_unspecified() => format!("nats://127.0.0.1:{}", addr.port()),
-            Some(addr) => format!("nats://{addr}"),
+            Some(addr) => format!("nats://{}", reachable(addr)),
         }
+    }
+
+    /// The address of the port for WebSocket; `None` without one.
+    #[cfg(feature = "websocket")]
+    pub fn websocket_addr(&self) -> Option<SocketAddr> {
+        *self.shared.websocket_addr.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The URL for clients that speak WebSocket, such as `ws://127.0.0.1:41235`, or `wss://…` with
+    /// [`ServerBuilder::websocket_tls`]. That of a server without such a port leads nowhere.
+    #[cfg(feature = "websocket")]
+    pub fn websocket_url(&self) -> String {
+        let scheme = if self.shared.config.has_tls(Way::WebSocket) { "wss" } else { "ws" };
+        match self.websocket_addr() {
+            None => format!("{scheme}://in-memory.invalid"),
+            Some(addr) => format!("{scheme}://{}", reachable(addr)),
+        }
+    }
+
+    /// A client's end of a new connection through memory on which WebSocket is spoken, as [`Server::pipe`] otherwise.
+    #[cfg(feature = "websocket")]
+    pub fn websocket_pipe(&self) -> DuplexStream {
+        let (client, server) = duplex(PIPE);
+        self.shared.begin(server, None, Way::WebSocket);
+        client
     }
 
     /// A client's end of a new connection through memory.
@@ -185,7 +232,7 @@ impl Server {
     /// As [`Server::pipe`], with room for so many bytes each way before a writer has to wait. Default: 64 KiB.
     pub fn pipe_with_capacity(&self, bytes: usize) -> DuplexStream {
         let (client, server) = duplex(bytes);
-        self.shared.begin(server, None);
+        self.shared.begin(server, None, Way::Plain);
         client
     }
 
@@ -194,44 +241,63 @@ impl Server {
         Faults::new(self)
     }
 
-    /// Takes no new connections any more and closes the TCP port, so that dialling it is refused. Those that there
-    /// are go on.
+    /// Takes no new connections any more and closes the TCP ports, so that dialling them is refused. Those connections
+    /// that there are go on.
     ///
     /// # Cancel safety
     ///
-    /// The port closes even if the future is dropped, though perhaps a little later.
+    /// The ports close even if the future is dropped, though perhaps a little later.
     pub async fn stop_listening(&self) {
-        let listener = {
+        let listeners = {
             let mut core = self.shared.lock();
             core.listening = false;
-            core.listener.take()
+            std::mem::take(&mut core.listeners)
         };
-        if let Some(listener) = listener {
+        for listener in &listeners {
             listener.abort();
+        }
+        for listener in listeners {
             // The port is closed when the task is gone; that it was cancelled is no news.
             let _ = listener.await;
         }
     }
 
-    /// Takes connections again, on the port from before. Does nothing if it already does.
+    /// Takes connections again, on the ports from before. Does nothing if it already does.
     ///
     /// # Errors
     ///
-    /// If the port has been taken by another program meanwhile, and is still in use after a second.
+    /// If a port has been taken by another program meanwhile, and is still in use after a second.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed if the future is dropped.
     pub async fn start_listening(&self) -> io::Result<()> {
-        if !self.shared.config.settings.in_memory && self.shared.lock().listener.is_none() {
+        if !self.shared.config.settings.in_memory && self.shared.lock().listeners.is_empty() {
             let socket = listener::bind(&self.shared.config.bind, self.addr()).await?;
             let addr = socket.local_addr()?;
+            #[cfg(feature = "websocket")]
+            let websocket = match &self.shared.config.websocket {
+                Some(websocket) => Some(listener::bind(&websocket.bind, self.websocket_addr()).await?),
+                None => None,
+            };
+            let listen = |socket, way| {
+                self.shared.runtime.spawn(listener::run(Arc::downgrade(&self.shared), socket, way))
+            };
             *self.shared.addr.lock().unwrap_or_else(PoisonError::into_inner) = Some(addr);
-            let task = self.shared.runtime.spawn(listener::run(Arc::downgrade(&self.shared), socket));
-            let mut core = self.shared.lock();
-            core.info.host = addr.ip().to_string();
-            core.info.port = addr.port();
-            core.listener = Some(task);
+            {
+                let mut core = self.shared.lock();
+                core.info.host = addr.ip().to_string();
+                core.info.port = addr.port();
+            }
+            let mut listeners = vec![listen(socket, Way::Plain)];
+            #[cfg(feature = "websocket")]
+            if let Some(socket) = websocket {
+                let addr = socket.local_addr()?;
+                *self.shared.websocket_addr.lock().unwrap_or_else(PoisonError::into_inner) = Some(addr);
+                self.shared.lock().websocket.addr = Some(addr);
+                listeners.push(listen(socket, Way::WebSocket));
+            }
+            self.shared.lock().listeners.append(&mut listeners);
         }
         self.shared.lock().listening = true;
         Ok(())
@@ -282,4 +348,9 @@ impl Server {
         // Whoever is still there is cut off by the drop.
         let _ = tokio::time::timeout(PATIENCE, gone).await;
     }
+}
+
+/// The address that leads here from this machine.
+fn reachable(addr: SocketAddr) -> String {
+    if addr.ip().is_unspecified() { format!("127.0.0.1:{}", addr.port()) } else { addr.to_string() }
 }

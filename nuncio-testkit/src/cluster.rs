@@ -13,6 +13,10 @@ use crate::wait::{Deadline, eventually_async};
 /// How long a new cluster may take until all its nodes know each other.
 const FORM_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// Connections between two nodes: three for the accounts and one for the system account, which come up one by one. Until
+/// the last is there, some accounts do not reach each other.
+const ROUTES: usize = 4;
+
 /// Builds a [`Cluster`].
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until start() is awaited"]
@@ -171,7 +175,7 @@ impl Cluster {
         self.node_mut(index)?.restart().await
     }
 
-    /// Waits until every running node has a route to each other running node and gives all of their addresses to its
+    /// Waits until every running node has all its routes to each other running node and gives all of their addresses to its
     /// clients.
     ///
     /// # Errors
@@ -254,10 +258,11 @@ async fn knows_all(node: &NatsServer, nodes: &[&NatsServer]) -> Option<bool> {
     let urls: BTreeSet<&str> =
         varz.get("connect_urls")?.as_array()?.iter().filter_map(Value::as_str).collect();
     let routes = routez.get("routes")?.as_array()?;
-    let names: BTreeSet<&str> =
+    let names: Vec<&str> =
         routes.iter().filter_map(|route| route.get("remote_name")).filter_map(Value::as_str).collect();
     let known = |other: &&NatsServer| {
-        let routed = other.name() == node.name() || names.contains(other.name());
+        let count = names.iter().filter(|name| **name == other.name()).count();
+        let routed = other.name() == node.name() || count >= ROUTES;
         routed && urls.contains(other.addr().as_str())
     };
     Some(nodes.iter().all(known))

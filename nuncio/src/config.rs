@@ -10,7 +10,7 @@ use crate::queue::{Limits, OnFull};
 use crate::tls::Tls;
 use crate::transport::Connector;
 #[cfg(feature = "websocket")]
-use crate::transport::websocket::MakeHeaders;
+use crate::transport::websocket::Options as WebSocketOptions;
 
 /// What happens to a publish while the buffer of outgoing messages is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) struct Config {
     pub(crate) tls: Option<Tls>,
     pub(crate) connector: Option<Arc<dyn Connector>>,
     #[cfg(feature = "websocket")]
-    pub(crate) websocket_headers: Option<Arc<MakeHeaders>>,
+    pub(crate) websocket: WebSocketOptions,
     pub(crate) seed: Option<u64>,
 }
 
@@ -110,7 +110,7 @@ impl Default for Config {
             tls: None,
             connector: None,
             #[cfg(feature = "websocket")]
-            websocket_headers: None,
+            websocket: WebSocketOptions::default(),
             seed: None,
         }
     }

@@ -64,7 +64,7 @@ pub fn connect(servers: impl Into<Servers>) -> Connect {
 pub struct Connect {
     servers: Servers,
     port: Option<u16>,
-    config: Config,
+    pub(crate) config: Config,
     runtime: Option<runtime::Handle>,
 }
 
@@ -199,7 +199,8 @@ impl Connect {
         /// Whether to go on when a server refuses the credentials twice in a row. Default: no, the connection closes.
         ignore_auth_error_abort(ignore: bool) => |c| c.ignore_auth_error_abort = ignore;
         /// Whether requests that wait for a reply fail when the connection is lost, instead of waiting for their timeout.
-        /// A connection that is made anew for newer credentials does not count as lost. Default: yes.
+        /// A connection that is made anew for newer credentials counts as lost for those requests that it has sent: they
+        /// were given three quarters of the time that was left. Default: yes.
         fail_requests_on_disconnect(fail: bool) => |c| c.fail_requests_on_disconnect = fail;
         /// Bytes of outgoing messages that are buffered at most, while the server is away or slow. Default: 8 MiB.
         outbox_limit(bytes: usize) => |c| c.outbox_limit = bytes;
@@ -236,35 +237,6 @@ impl Connect {
     /// The runtime that the connection runs on. Default: the one that this is first polled in.
     pub fn runtime(mut self, runtime: runtime::Handle) -> Self {
         self.runtime = Some(runtime);
-        self
-    }
-
-    /// Headers of the HTTP request that opens a WebSocket connection: a cookie, or what a proxy in front of the server
-    /// asks for. Called for each attempt to connect, so that what expires can be renewed. Default: none.
-    ///
-    /// ```no_run
-    /// # async fn f(ticket: impl Fn() -> String + Send + Sync + 'static) -> Result<(), nuncio::Error> {
-    /// let nc = nuncio::connect("ws://gate.example.org/nats")
-    ///     .websocket_headers(move |_server| [("Cookie", format!("session={}", ticket()))])
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// `Host` replaces the one made from the address. Those that make up the upgrade itself (`Upgrade`, `Connection`,
-    /// `Sec-WebSocket-…`, `Content-Length`, `Transfer-Encoding`), and whatever is not a header, fail the attempt with
-    /// [`ConnectError::Option`].
-    #[cfg(feature = "websocket")]
-    pub fn websocket_headers<F, I, N, V>(mut self, headers: F) -> Self
-    where
-        F: Fn(&ServerAddr) -> I + Send + Sync + 'static,
-        I: IntoIterator<Item = (N, V)>,
-        N: Into<String>,
-        V: Into<String>,
-    {
-        self.config.websocket_headers = Some(Arc::new(move |server| {
-            headers(server).into_iter().map(|(name, value)| (name.into(), value.into())).collect()
-        }));
         self
     }
 

@@ -220,6 +220,24 @@ impl PublishError {
     }
 }
 
+/// A published message was not confirmed by the server.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// It could not be published: it was not sent.
+    #[error("{0}")]
+    Publish(#[from] PublishError),
+    /// The server does not let this user publish to the subject, or did not a moment before.
+    #[error("the server denies publishing to \"{subject}\": the user's permissions do not allow it")]
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The server did not confirm it; it may have taken it, unless there was no connection from the start.
+    #[error("the server did not confirm the message: {0}")]
+    Unconfirmed(#[from] FlushError),
+}
+
 /// A subscription could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
@@ -425,6 +443,8 @@ pub enum Error {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
     #[error(transparent)]
     Subscribe(#[from] SubscribeError),
     #[error(transparent)]

@@ -45,7 +45,8 @@ pub enum Event {
         /// Why.
         error: ConnectError,
     },
-    /// A new connection stands, and all subscriptions are in place again.
+    /// A new connection stands. All subscriptions go out again before anything else; the server has them when the next
+    /// [`flush`](crate::Client::flush) returns.
     Reconnected {
         /// Host and port of the server.
         server: String,

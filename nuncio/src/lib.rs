@@ -25,7 +25,7 @@
 //! | subscribe | [`Client::subscribe`], [`Subscription`]; [a loop or a callback](Subscribe::callback) |
 //! | ask and answer | [`Client::request`], [`Request::many`], [`Message::respond`] |
 //! | read messages and headers | [`Message`], [`HeaderMap`], [`codec`] |
-//! | know that something has arrived | [`Client::flush`], [`Subscribe::confirmed`] |
+//! | know that something has arrived | [`Client::flush`], [`Publish::confirmed`], [`Subscribe::confirmed`] |
 //! | end without loss | [`Client::drain`], [`Subscription::drain`] |
 //! | know what happens | [`Client::events`], [`Client::closed`], [`Client::statistics`] |
 //! | go through a proxy, WebSocket or a Unix socket | [`connector`], [`Connect`] |
@@ -61,6 +61,7 @@ pub mod jetstream;
 mod listen;
 mod message;
 mod publish;
+mod publish_confirmed;
 mod queue;
 mod request;
 mod request_many;
@@ -88,8 +89,8 @@ pub use confirm::{SubscribeCallbackConfirmed, SubscribeConfirmed};
 pub use connect::{Connect, Connecting, connect};
 pub use drain::DrainReport;
 pub use error::{
-    CloseReason, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error, FlushError,
-    PublishError, RequestError, SubscribeError, UserInfoError,
+    CloseReason, ConfirmError, ConnectError, ConnectionClosed, DisconnectCause, DrainError, Error,
+    FlushError, PublishError, RequestError, SubscribeError, UserInfoError,
 };
 pub use events::{Event, Events};
 pub use message::{Message, RequestInfo};
@@ -105,6 +106,7 @@ pub use nuncio_proto::pool::{Backoff, Server as PoolServer, ServerId};
 pub use nuncio_proto::server_error::ServerError;
 pub use nuncio_proto::subject::SubjectError;
 pub use publish::{Publish, Subject};
+pub use publish_confirmed::PublishConfirmed;
 pub use queue::{Limits, OnFull, SubscriptionEnd};
 pub use request::Request;
 pub use request_many::{Replies, RequestMany};

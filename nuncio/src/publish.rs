@@ -16,6 +16,7 @@ use crate::config::WhenFull;
 use crate::driver::shared::{BURST, Core, Shared, Stage};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
+use crate::publish_confirmed::PublishConfirmed;
 use crate::request::subscribe_to_replies;
 
 /// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
@@ -486,7 +487,7 @@ pub(crate) fn post(
 /// Awaiting it is complete once the message is encoded in the outgoing buffer, in the order of the calls of one
 /// thread; the connection writes it at once, or after reconnecting. It waits only while the buffer is full, by the
 /// policy of [`Connect::when_full`](crate::Connect::when_full). [`Client::flush`](crate::Client::flush) tells that
-/// the server has processed it.
+/// the server has processed it, and [`confirmed`](Self::confirmed) that it was allowed.
 ///
 /// # Errors
 ///
@@ -548,6 +549,18 @@ impl<'a> Publish<'a> {
     pub fn trace_only(mut self, destination: &str) -> Self {
         self.message.trace(destination, true);
         self
+    }
+
+    /// Waits until the server has taken the message: a round trip, and a denial is an error.
+    ///
+    /// ```no_run
+    /// # async fn f(nc: nuncio::Client) -> Result<(), nuncio::Error> {
+    /// nc.publish("orders.new", "7").confirmed().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn confirmed(self) -> PublishConfirmed<'a> {
+        PublishConfirmed::new(self.shared, self.message)
     }
 
     /// Publishes without waiting, for code that is not async.

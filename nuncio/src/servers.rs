@@ -6,7 +6,9 @@ use nuncio_proto::addr::{AddrError, ServerAddr};
 
 use crate::error::ConnectError;
 
-/// The servers to connect to, made from whatever [`connect`](crate::connect()) takes.
+/// The servers to connect to, made from whatever [`connect`](crate::connect()) and
+/// [`Client::set_servers`](crate::Client::set_servers) take: a text with one address or several between commas, a slice, array
+/// or vector of texts, or a [`ServerAddr`]; these may also be collected.
 ///
 /// By default, which `()` stands for, that is the one at 127.0.0.1:4222, or at another port of the same address with
 /// [`Connect::port`](crate::Connect::port).

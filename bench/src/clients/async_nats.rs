@@ -7,23 +7,94 @@ use async_nats::{ConnectOptions, HeaderMap, Request};
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-use super::{Failed, Meter};
-use crate::work::{Figures, HEADERS, Job, STREAM, Verb};
+use super::{Failed, Memory, Meter};
+use crate::work::{Figures, HEADERS, Job, Over, STREAM, Verb};
 
 /// With its default of 65,536 it drops most of a flood on one thread; this is high enough to lose nothing.
 const CAPACITY: usize = 4_000_000;
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
-    let options =
-        ConnectOptions::new().subscription_capacity(CAPACITY).request_timeout(Some(Duration::from_secs(5)));
-    let nc = options.connect(format!("127.0.0.1:{}", job.port)).await?;
+    if job.verb == Verb::Connections {
+        return connections(job).await;
+    }
+    let nc = connect(job).await?;
     match job.verb {
         Verb::Publish => publish(&nc, job).await,
         Verb::PublishMany => publish_many(nc, job).await,
         Verb::Subscribe => subscribe(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
         Verb::Store { in_flight } => store(nc, job, in_flight).await,
+        Verb::Through => through(&nc, job).await,
+        Verb::Subscriptions => subscriptions(&nc, job).await,
+        Verb::Callback | Verb::Connections => Err("not a work of this client".into()),
     }
+}
+
+async fn connect(job: &Job) -> Result<async_nats::Client, Failed> {
+    let options = ConnectOptions::new().request_timeout(Some(Duration::from_secs(5)));
+    // What is held is measured as it is without options.
+    let options = match job.verb {
+        Verb::Subscriptions | Verb::Connections => options,
+        _ => options.subscription_capacity(CAPACITY),
+    };
+    // It takes the process's provider; it may be there from the connection before.
+    let _ = nuncio::rustls::crypto::ring::default_provider().install_default();
+    let options = match job.over {
+        Over::Tls => options.require_tls(true).add_root_certificates(job.ca.clone().into()),
+        Over::Tcp | Over::WebSocket => options,
+    };
+    Ok(options.connect(job.url()).await?)
+}
+
+async fn through(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {
+    let other = connect(job).await?;
+    let (messages, payload) = (job.messages, Bytes::from(vec![b'x'; job.size]));
+    let mut orders = nc.subscribe("orders").await?;
+    // Its flush does not wait for the server; a round trip does.
+    let _ = nc.request("nobody", Bytes::new()).await;
+    let meter = Meter::start();
+    let publisher = tokio::spawn(async move {
+        for _ in 0..messages {
+            other.publish("orders", payload.clone()).await?;
+        }
+        settle(&other).await
+    });
+    let mut delivered = 0;
+    while delivered < messages {
+        let Ok(Some(message)) = tokio::time::timeout(Duration::from_secs(5), orders.next()).await else {
+            break;
+        };
+        std::hint::black_box(&message.payload);
+        delivered += 1;
+    }
+    publisher.await??;
+    Ok(meter.stop(messages, delivered))
+}
+
+async fn subscriptions(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {
+    settle(nc).await?;
+    let memory = Memory::before();
+    let mut held = Vec::new();
+    for n in 0..job.messages {
+        held.push(nc.subscribe(format!("bench.{n}")).await?);
+    }
+    settle(nc).await?;
+    Ok(memory.each(held.len() as u64))
+}
+
+async fn connections(job: &Job) -> Result<Figures, Failed> {
+    let mut held = vec![connect(job).await?];
+    let memory = Memory::before();
+    for _ in 0..job.messages {
+        held.push(connect(job).await?);
+    }
+    Ok(memory.each(job.messages))
+}
+
+/// Its flush does not wait for the server, as ours does: the round trip at the end is in nuncio's figures alone.
+async fn settle(nc: &async_nats::Client) -> Result<(), Failed> {
+    nc.flush().await?;
+    Ok(())
 }
 
 async fn store(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
@@ -52,12 +123,6 @@ async fn store(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Fi
         ack.await?;
     }
     Ok(meter.stop(job.messages, job.messages))
-}
-
-/// Its flush does not wait for the server, as ours does: the round trip at the end is in nuncio's figures alone.
-async fn settle(nc: &async_nats::Client) -> Result<(), Failed> {
-    nc.flush().await?;
-    Ok(())
 }
 
 async fn publish(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {

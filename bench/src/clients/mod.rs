@@ -3,19 +3,34 @@
 #[cfg(feature = "peers")]
 mod async_nats;
 mod nuncio;
+#[cfg(feature = "peers")]
+mod watermelon;
 
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use tokio::runtime;
 
-use crate::work::{Figures, Job};
+use crate::work::{Figures, Job, Over, Verb, Work};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Clients that this build knows.
-pub(crate) fn names() -> &'static [&'static str] {
-    if cfg!(feature = "peers") { &["nuncio", "async-nats"] } else { &["nuncio"] }
+/// Clients of this build that do such a work.
+pub(crate) fn names(work: &Work) -> Vec<&'static str> {
+    let mut names = vec!["nuncio"];
+    if cfg!(feature = "peers") {
+        if work.verb != Verb::Callback {
+            names.push("async-nats");
+        }
+        let plain = matches!(
+            work.verb,
+            Verb::Publish | Verb::PublishMany | Verb::Subscribe | Verb::Request { .. } | Verb::Connections
+        );
+        if plain && work.over == Over::Tcp {
+            names.push("watermelon");
+        }
+    }
+    names
 }
 
 pub(crate) fn run(job: &Job) -> Result<Figures, String> {
@@ -24,6 +39,8 @@ pub(crate) fn run(job: &Job) -> Result<Figures, String> {
         "nuncio" => runtime.block_on(nuncio::run(job)),
         #[cfg(feature = "peers")]
         "async-nats" => runtime.block_on(async_nats::run(job)),
+        #[cfg(feature = "peers")]
+        "watermelon" => runtime.block_on(watermelon::run(job)),
         other => Err(format!("no client {other:?} in this build").into()),
     };
     done.map_err(|e| e.to_string())
@@ -60,13 +77,38 @@ impl Meter {
             peak_rss: peak_rss(),
             p50_us: percentile(50),
             p99_us: percentile(99),
+            bytes_each: 0.0,
         }
     }
 }
 
-/// Bytes, as Linux counts them; 0 elsewhere.
+/// Memory before something is held, for what each of it takes.
+struct Memory(u64);
+
+impl Memory {
+    fn before() -> Self {
+        Self(resident("VmRSS:"))
+    }
+
+    fn each(self, count: u64) -> Figures {
+        let more = resident("VmRSS:").saturating_sub(self.0);
+        Figures {
+            messages: count,
+            delivered: count,
+            peak_rss: peak_rss(),
+            bytes_each: more as f64 / count as f64,
+            ..Figures::default()
+        }
+    }
+}
+
 fn peak_rss() -> u64 {
+    resident("VmHWM:")
+}
+
+/// Bytes, as Linux counts them; 0 elsewhere.
+fn resident(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

@@ -3,19 +3,98 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use nuncio::Tls;
 
-use super::{Failed, Meter};
-use crate::work::{Figures, HEADERS, Job, STREAM, Verb};
+use super::{Failed, Memory, Meter};
+use crate::work::{Figures, HEADERS, Job, Over, STREAM, Verb};
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
-    let nc = nuncio::connect(format!("127.0.0.1:{}", job.port)).await?;
+    if job.verb == Verb::Connections {
+        return connections(job).await;
+    }
+    let nc = connect(job).await?;
     match job.verb {
         Verb::Publish => publish(&nc, job).await,
         Verb::PublishMany => publish_many(nc, job).await,
         Verb::Subscribe => subscribe(&nc, job).await,
+        Verb::Callback => callback(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
         Verb::Store { in_flight } => store(nc, job, in_flight).await,
+        Verb::Through => through(&nc, job).await,
+        Verb::Subscriptions => subscriptions(&nc, job).await,
+        Verb::Connections => Err("done above".into()),
     }
+}
+
+async fn connect(job: &Job) -> Result<nuncio::Client, Failed> {
+    let connect = nuncio::connect(job.url());
+    Ok(match job.over {
+        Over::Tls => connect.tls(Tls::required().ca_file(&job.ca)).await?,
+        Over::Tcp | Over::WebSocket => connect.await?,
+    })
+}
+
+async fn callback(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    let (done, mut all) = tokio::sync::mpsc::channel(1);
+    let (wanted, mut delivered, mut bytes) = (job.messages, 0, 0);
+    let _flooded = nc
+        .subscribe("flooded")
+        .callback(move |message| {
+            bytes += message.payload().len();
+            delivered += 1;
+            if delivered == wanted {
+                // There is room for the one.
+                let _ = done.try_send(bytes);
+            }
+        })
+        .await?;
+    nc.flush().await?;
+    nc.publish("flood", format!("{} {} {}", job.messages, job.size, job.headers)).await?;
+    let meter = Meter::start();
+    std::hint::black_box(all.recv().await);
+    Ok(meter.stop(job.messages, job.messages))
+}
+
+async fn through(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    let other = connect(job).await?;
+    let (messages, payload) = (job.messages, Bytes::from(vec![b'x'; job.size]));
+    let mut orders = nc.subscribe("orders").confirmed().await?;
+    let meter = Meter::start();
+    let publisher = tokio::spawn(async move {
+        for _ in 0..messages {
+            other.publish("orders", &payload).await?;
+        }
+        other.flush().await?;
+        Ok::<_, nuncio::Error>(())
+    });
+    let mut delivered = 0;
+    while delivered < messages {
+        let Some(message) = orders.next().await else { break };
+        std::hint::black_box(message.payload());
+        delivered += 1;
+    }
+    publisher.await??;
+    Ok(meter.stop(messages, delivered))
+}
+
+async fn subscriptions(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    nc.flush().await?;
+    let memory = Memory::before();
+    let mut held = Vec::new();
+    for n in 0..job.messages {
+        held.push(nc.subscribe(format!("bench.{n}")).await?);
+    }
+    nc.flush().await?;
+    Ok(memory.each(held.len() as u64))
+}
+
+async fn connections(job: &Job) -> Result<Figures, Failed> {
+    let mut held = vec![connect(job).await?];
+    let memory = Memory::before();
+    for _ in 0..job.messages {
+        held.push(connect(job).await?);
+    }
+    Ok(memory.each(job.messages))
 }
 
 async fn store(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {

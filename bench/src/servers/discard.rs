@@ -1,23 +1,24 @@
 //! Discards everything and answers pings.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, BufRead, Read};
 
 use memchr::memmem;
 
-pub(super) fn serve(mut stream: TcpStream) -> io::Result<()> {
-    let reader = super::greet(&mut stream)?;
+use super::{Link, send};
+
+pub(super) fn serve(mut link: Link) -> io::Result<()> {
     let ping = memmem::Finder::new(b"PING\r\n");
     // Payloads of the measurement hold no such line, so looking for it costs less than parsing.
-    let mut pings = ping.find_iter(reader.buffer()).count();
-    let mut input = reader.into_inner();
+    let mut pings = ping.find_iter(link.buffer()).count();
+    let buffered = link.buffer().len();
+    link.consume(buffered);
     let mut buf = vec![0; 512 * 1024];
     let mut tail: Vec<u8> = Vec::new();
     loop {
         for _ in 0..pings {
-            stream.write_all(b"PONG\r\n")?;
+            send(&mut link, b"PONG\r\n")?;
         }
-        let n = input.read(&mut buf)?;
+        let n = link.get_mut().read(&mut buf)?;
         if n == 0 {
             return Ok(());
         }

@@ -1,10 +1,10 @@
 //! Answers requests with their payloads, over whatever wildcard subscription the client made.
 
-use std::io::{self, BufRead, Write};
-use std::net::TcpStream;
+use std::io::{self, BufRead};
 
-pub(super) fn serve(mut stream: TcpStream) -> io::Result<()> {
-    let mut reader = super::greet(&mut stream)?;
+use super::{Link, send};
+
+pub(super) fn serve(mut reader: Link) -> io::Result<()> {
     let (mut line, mut body, mut sid) = (Vec::new(), Vec::new(), Vec::from(b"1"));
     let mut out = Vec::with_capacity(256 * 1024);
     while super::next_line(&mut reader, &mut line)? {
@@ -23,7 +23,7 @@ pub(super) fn serve(mut stream: TcpStream) -> io::Result<()> {
         }
         // What came in one read is answered in one write.
         if !out.is_empty() && !reader.buffer().contains(&b'\n') {
-            stream.write_all(&out)?;
+            send(&mut reader, &out)?;
             out.clear();
         }
         reader.fill_buf()?;

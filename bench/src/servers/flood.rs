@@ -1,28 +1,27 @@
 //! Floods a subscriber with as many messages as it asks for in the payload of a publish to `flood`:
 //! `messages size headers`.
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io;
 
+use super::{Link, send};
 use crate::work::HEADERS;
 
 const BURST: usize = 256 * 1024;
 
-pub(super) fn serve(mut stream: TcpStream) -> io::Result<()> {
-    let mut reader = super::greet(&mut stream)?;
+pub(super) fn serve(mut reader: Link) -> io::Result<()> {
     let (mut line, mut body, mut sid) = (Vec::new(), Vec::new(), String::from("1"));
     while super::next_line(&mut reader, &mut line)? {
         let text = String::from_utf8_lossy(&line).into_owned();
         let words: Vec<&str> = text.split(' ').collect();
         match words.as_slice() {
             ["SUB", "flooded", id] => (*id).clone_into(&mut sid),
-            ["PING"] => stream.write_all(b"PONG\r\n")?,
+            ["PING"] => send(&mut reader, b"PONG\r\n")?,
             ["PUB", "flood", len] => {
                 super::payload(&mut reader, len.parse().unwrap_or(0), &mut body)?;
                 let order = String::from_utf8_lossy(&body).into_owned();
                 let mut numbers = order.split_whitespace().map(|n| n.parse().unwrap_or(0));
                 let mut next = || numbers.next().unwrap_or(0);
-                flood(&mut stream, &sid, next() as u64, next(), next())?;
+                flood(&mut reader, &sid, next() as u64, next(), next())?;
             }
             _ => {}
         }
@@ -30,7 +29,7 @@ pub(super) fn serve(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn flood(stream: &mut TcpStream, sid: &str, messages: u64, size: usize, headers: usize) -> io::Result<()> {
+fn flood(link: &mut Link, sid: &str, messages: u64, size: usize, headers: usize) -> io::Result<()> {
     let frame = frame(sid, size, headers);
     let count = (BURST / frame.len()).max(1) as u64;
     let burst = frame.repeat(usize::try_from(count).unwrap_or(1));
@@ -38,7 +37,7 @@ fn flood(stream: &mut TcpStream, sid: &str, messages: u64, size: usize, headers:
     while left > 0 {
         let now = left.min(count);
         let bytes = usize::try_from(now).unwrap_or(0) * frame.len();
-        stream.write_all(burst.get(..bytes).unwrap_or_default())?;
+        send(link, burst.get(..bytes).unwrap_or_default())?;
         left -= now;
     }
     Ok(())

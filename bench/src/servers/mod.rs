@@ -1,15 +1,19 @@
-//! Servers that cost less than any client, each of which does one thing on one blocking thread; and nats-server.
+//! Servers that cost less than any client: each does one thing, on one blocking thread.
 
 mod discard;
 mod echo;
 mod flood;
-mod nats;
+mod layers;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+use crate::servers::layers::{Secure, WebSocket};
+use crate::work::Over;
 
 /// What a server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -20,54 +24,86 @@ pub(crate) enum Kind {
     Flood,
     /// Answers requests with their payloads.
     Echo,
-    /// nats-server with JetStream.
+    /// A real nats-server, which is started otherwise.
     Nats,
 }
 
-/// Prints its port, then serves one connection after the other until it is killed.
-pub(crate) fn serve(kind: Kind) -> io::Result<()> {
-    if kind == Kind::Nats {
-        return nats::serve();
-    }
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
+/// A connection whose client has been greeted.
+type Link = BufReader<Box<dyn Stream>>;
+
+/// Prints its port and the file of its certificate authority, then serves connections until it is killed.
+pub(crate) fn serve(kind: Kind, over: Over) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
+    let secure = Arc::new(if over == Over::Tls { Some(Secure::new()?) } else { None });
     println!("{}", listener.local_addr()?.port());
+    println!("{}", secure.as_ref().as_ref().map_or(String::new(), Secure::ca_file));
     io::stdout().flush()?;
     for stream in listener.incoming() {
-        let stream = stream?;
-        stream.set_nodelay(true)?;
-        let served = match kind {
-            Kind::Discard => discard::serve(stream),
-            Kind::Flood => flood::serve(stream),
-            Kind::Echo => echo::serve(stream),
-            Kind::Nats => Ok(()),
-        };
-        // A client that is done just goes.
-        if let Err(error) = served
-            && !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-        {
-            return Err(error);
-        }
+        let (stream, secure) = (stream?, Arc::clone(&secure));
+        std::thread::spawn(move || {
+            let served = greet(stream, over, secure.as_ref().as_ref()).and_then(|link| match kind {
+                Kind::Discard => discard::serve(link),
+                Kind::Flood => flood::serve(link),
+                Kind::Echo => echo::serve(link),
+                Kind::Nats => Err(io::ErrorKind::Unsupported.into()),
+            });
+            // A client that is done just goes.
+            if let Err(error) = served
+                && !matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof
+                )
+            {
+                eprintln!("the {kind:?} server: {error}");
+            }
+        });
     }
     Ok(())
 }
 
 /// Introduces the server and reads up to the client's first `PING`, which is answered.
-fn greet(stream: &mut TcpStream) -> io::Result<BufReader<TcpStream>> {
-    stream.write_all(
-        b"INFO {\"server_id\":\"bench\",\"server_name\":\"bench\",\"version\":\"2.15.1\",\"proto\":1,\
-          \"go\":\"none\",\"host\":\"127.0.0.1\",\"port\":4222,\"headers\":true,\"max_payload\":1048576,\
-          \"client_id\":1}\r\n",
-    )?;
-    let mut reader = BufReader::with_capacity(256 * 1024, stream.try_clone()?);
+fn greet(mut stream: TcpStream, over: Over, secure: Option<&Secure>) -> io::Result<Link> {
+    stream.set_nodelay(true)?;
+    let tls = over == Over::Tls;
+    let info = format!(
+        "INFO {{\"server_id\":\"bench\",\"server_name\":\"bench\",\"version\":\"2.15.1\",\"proto\":1,\
+         \"go\":\"none\",\"host\":\"127.0.0.1\",\"port\":4222,\"headers\":true,\"max_payload\":1048576,\
+         \"tls_required\":{tls},\"client_id\":1}}\r\n",
+    );
+    let stream: Box<dyn Stream> = match (over, secure) {
+        (Over::WebSocket, _) => {
+            let mut stream = WebSocket::accept(stream)?;
+            stream.write_all(info.as_bytes())?;
+            Box::new(stream)
+        }
+        (Over::Tls, Some(secure)) => {
+            stream.write_all(info.as_bytes())?;
+            Box::new(secure.accept(stream)?)
+        }
+        _ => {
+            stream.write_all(info.as_bytes())?;
+            Box::new(stream)
+        }
+    };
+    let mut link = BufReader::with_capacity(256 * 1024, stream);
     let mut line = Vec::new();
     while !line.starts_with(b"PING") {
         line.clear();
-        if reader.read_until(b'\n', &mut line)? == 0 {
+        if link.read_until(b'\n', &mut line)? == 0 {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
     }
-    stream.write_all(b"PONG\r\n")?;
-    Ok(reader)
+    send(&mut link, b"PONG\r\n")?;
+    Ok(link)
+}
+
+fn send(link: &mut Link, bytes: &[u8]) -> io::Result<()> {
+    link.get_mut().write_all(bytes)?;
+    link.get_mut().flush()
 }
 
 /// The next control line, without its end.

@@ -23,7 +23,9 @@ pub(crate) struct Syntax {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List all contexts; with --json one object each (name, selected, description).
+    /// List all contexts; with --json one object each (name, selected, description, usable).
+    ///
+    /// A star marks the selected one. What keeps nuncio from using one is told by `nuncio context show`.
     Ls,
     /// Select a context, for every program that uses the selected one; with --json prints an object (selected).
     Select {
@@ -54,16 +56,18 @@ struct Line {
     name: String,
     selected: bool,
     description: Option<String>,
+    usable: bool,
 }
 
 impl Show for Line {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let mark = if self.selected { "*" } else { " " };
         let name = printable(&self.name);
-        match &self.description {
-            Some(text) => writeln!(out, "{mark} {name}  {}", printable(text)),
-            None => writeln!(out, "{mark} {name}"),
+        write!(out, "{mark} {name}")?;
+        if let Some(text) = &self.description {
+            write!(out, "  {}", printable(text))?;
         }
+        writeln!(out, "{}", if self.usable { "" } else { "  (cannot be used)" })
     }
 }
 
@@ -111,11 +115,12 @@ impl Task {
             Action::Ls => {
                 let selected = contexts.selected()?;
                 for name in contexts.names()? {
-                    // One that cannot be read is listed all the same; `show` tells what is wrong with it.
-                    let description = contexts.load(&name).ok();
-                    let description = description.as_ref().and_then(Context::description).map(str::to_owned);
+                    // One that cannot be read is listed all the same.
+                    let context = contexts.load(&name).ok();
+                    let description = context.as_ref().and_then(Context::description).map(str::to_owned);
+                    let usable = context.is_some_and(|context| context.connect().is_ok());
                     let selected = selected.as_ref() == Some(&name);
-                    out.show(&Line { name, selected, description })?;
+                    out.show(&Line { name, selected, description, usable })?;
                 }
             }
             Action::Select { name } => {

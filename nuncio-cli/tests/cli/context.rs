@@ -18,7 +18,7 @@ pub(crate) fn contexts(entries: &[(&str, String)]) -> TempDir {
 
 pub(crate) fn with(dir: &TempDir, arguments: &[&str]) -> Command {
     let mut command = program(arguments);
-    command.env("XDG_CONFIG_HOME", dir.path());
+    command.env("XDG_CONFIG_HOME", dir.path()).env("HOME", dir.path());
     command
 }
 
@@ -63,5 +63,5 @@ async fn a_context_that_is_not_there_or_not_usable_is_a_usage_error() {
     run(with(&dir, &["--context", "creds", "rtt"])).await.failed(2, &["nsc", "not supported"]);
     run(with(&dir, &["context", "show"])).await.failed(2, &["no context is selected"]);
     run(with(&dir, &["context", "select", "no"])).await.failed(2, &["no context \"no\""]);
-    assert_eq!(run(with(&dir, &["context", "ls"])).await.fine().text(), "  creds\n");
+    assert_eq!(run(with(&dir, &["context", "ls"])).await.fine().text(), "  creds  (cannot be used)\n");
 }

@@ -43,6 +43,11 @@ pub use discovery::{Changes, MAX_SERVERS};
 /// Else a server that accepts and hangs up at once would be dialled without end and without a wait.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 
+/// A server that announces its end sooner than this after the connection was made is no better than one that hangs up.
+///
+/// Else servers that send clients to each other would be dialled without end and without a wait.
+pub const MOVABLE_AFTER: Duration = Duration::from_secs(1);
+
 /// How a pool chooses.
 #[derive(Clone, Debug, Default)]
 pub struct PoolOptions {
@@ -274,6 +279,20 @@ impl Pool {
     pub fn left(&mut self) {
         self.current = None;
         self.phase = Phase::Ready;
+    }
+
+    /// Reports that the current connection was left since its server is about to shut down.
+    ///
+    /// The next round begins at once: a rolling restart has one such announcement after the other, and none of them says
+    /// that the servers are not to be relied on. One that comes within [`MOVABLE_AFTER`] counts as an ordinary loss.
+    pub fn moved(&mut self, now: Instant) {
+        match self.current {
+            Some((id, since)) if now.saturating_duration_since(since) >= MOVABLE_AFTER => {
+                self.lost = Some(id);
+                self.left();
+            }
+            _ => self.disconnected(now),
+        }
     }
 
     /// Ends a wait before its time, since something has changed that gives the next round better prospects.

@@ -97,7 +97,7 @@ fn ping(core: &mut Core, id: u64) {
         return;
     }
     let Some(client) = core.clients.get(&id) else { return };
-    let json = info::for_client(&core.info, client, true);
+    let json = info::for_client(core, client, true);
     core.send(id, |out| encode::info(out, &json));
 }
 

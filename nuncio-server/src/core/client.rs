@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::permissions::{Compiled, Responses};
+use crate::server::Way;
 
 /// How a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct Link {
 pub(crate) struct Client {
     pub(crate) id: u64,
     pub(crate) peer: Option<SocketAddr>,
+    #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
+    pub(crate) way: Way,
     pub(crate) link: Arc<Link>,
     pub(crate) closing: Option<Closing>,
     /// Bytes that the writer has not taken yet.
@@ -86,10 +89,11 @@ pub(crate) struct Subscription {
 
 impl Client {
     /// A client that has not sent its CONNECT; the options are those that nats-server assumes until then.
-    pub(crate) fn new(id: u64, peer: Option<SocketAddr>, authenticated: bool) -> Client {
+    pub(crate) fn new(id: u64, peer: Option<SocketAddr>, way: Way, authenticated: bool) -> Client {
         Client {
             id,
             peer,
+            way,
             link: Arc::new(Link::default()),
             closing: None,
             out: Vec::new(),

@@ -10,4 +10,6 @@ mod permissions;
 mod pubsub;
 mod texts;
 mod time;
+mod transcripts;
+mod websocket;
 mod wire;

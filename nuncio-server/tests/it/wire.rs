@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::net::TcpStream;
 
 /// Longer than any pause of the server in paused time; no test waits for it unless it fails.
-const DEADLINE: Duration = Duration::from_secs(300);
+pub(crate) const SOON: Duration = Duration::from_secs(300);
 
 pub(crate) struct Wire<S> {
     stream: S,
@@ -72,6 +72,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.until("\r\n").await
     }
 
+    /// A line, unless the connection ends before.
+    pub(crate) async fn line_or_end(&mut self) -> Option<String> {
+        while !self.seen.windows(2).any(|end| end == b"\r\n") {
+            if !self.read().await {
+                return None;
+            }
+        }
+        Some(self.line().await)
+    }
+
     /// All up to the end of the connection.
     pub(crate) async fn rest(&mut self) -> String {
         while self.read().await {}
@@ -79,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     async fn read(&mut self) -> bool {
-        let read = tokio::time::timeout(DEADLINE, self.stream.read_buf(&mut self.seen)).await;
+        let read = tokio::time::timeout(SOON, self.stream.read_buf(&mut self.seen)).await;
         match read {
             Ok(result) => result.is_ok_and(|count| count > 0),
             Err(_) => panic!("nothing came any more behind {:?}", text(&self.seen)),

@@ -54,14 +54,20 @@ impl Driver {
     }
 
     fn answer_fence(&mut self, link: &mut Link) {
-        let fence = {
+        let (fence, is_all) = {
             let mut core = self.shared.core();
             let Some(fence) = core.fences.pong() else { return };
             core.ledger.confirmed = fence.messages;
-            fence
+            let is_all = fence.messages >= core.ledger.taken;
+            (fence, is_all)
         };
         link.unconfirmed = 0;
         self.decided(fence.announced);
+        self.denials.answered();
+        link.confirm_at = None;
+        if !is_all {
+            link.confirm_soon();
+        }
         match fence.waiter {
             Waiter::Nobody => {}
             Waiter::Renewal(number) => link.renewal.confirmed(number),
@@ -71,6 +77,9 @@ impl Driver {
             }
             Waiter::Confirm(done) => {
                 let _ = done.send(());
+            }
+            Waiter::Published { subject, since, done } => {
+                let _ = done.send(self.denials.contain(subject, since));
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
             Waiter::Drain => self.ending.answered(),
@@ -130,14 +139,17 @@ impl Driver {
         self.shared.events.emit(&Event::ServerError(error));
     }
 
-    fn deny_publish(&self, subject: &[u8]) {
-        let waker = self.shared.waits().requests.fail_subject(hash(subject), Failure::Denied);
+    fn deny_publish(&mut self, subject: &[u8]) {
+        let subject = hash(subject);
+        self.denials.note(subject);
+        let waker = self.shared.waits().requests.fail_subject(subject, Failure::Denied);
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn fail_requests(&self, failure: &Failure) {
+    /// Fails the open requests up to that number.
+    pub(super) fn fail_requests(&self, newest: u64, failure: &Failure) {
         let mut wakers = Vec::new();
-        self.shared.waits().requests.fail_all(failure, &mut wakers);
+        self.shared.waits().requests.fail_until(newest, failure, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }

@@ -1,7 +1,7 @@
 //! One connection to one server.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::pool::ServerId;
@@ -20,6 +20,10 @@ use crate::transport::Transport;
 /// How long the last bytes and the end of the stream may take.
 const SHUT_DOWN: Duration = Duration::from_millis(500);
 
+/// So long after a message was written the server is asked to confirm it, so that a connection that ends leaves in doubt
+/// what was written last, and not all since the last keepalive.
+const CONFIRM: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) io: Transport,
@@ -36,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) renewal: Renewal,
     /// Bytes written since the server confirmed anything.
     pub(crate) unconfirmed: usize,
+    /// When the server is asked to confirm what was written, however little that is.
+    pub(crate) confirm_at: Option<Instant>,
     /// Something was written that the transport may still hold back.
     pub(crate) unflushed: bool,
     /// Why the server is about to close the connection.
@@ -64,13 +70,14 @@ impl Link {
             lame: false,
             renewal: Renewal::default(),
             unconfirmed: 0,
+            confirm_at: None,
             unflushed: false,
             fault: None,
         }
     }
 
     /// Makes what the server said of itself known to the handles.
-    pub(crate) fn take_over(&self, core: &mut Core) {
+    pub(crate) fn take_over(&mut self, core: &mut Core) {
         core.info = Arc::new(self.info.clone());
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
@@ -83,6 +90,14 @@ impl Link {
             core.note_dropped(dropped);
         }
         core.max_payload = max;
+        self.io.set_max_payload(max);
+    }
+
+    /// There are messages that the server has not confirmed.
+    pub(crate) fn confirm_soon(&mut self) {
+        if self.confirm_at.is_none() {
+            self.confirm_at = Some(now() + CONFIRM);
+        }
     }
 
     pub(crate) fn note_fault(&mut self, error: ServerError) {

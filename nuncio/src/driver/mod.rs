@@ -35,7 +35,7 @@ use crate::driver::dispatch::Pass;
 use crate::driver::ending::Ending;
 use crate::driver::leave::Leaving;
 use crate::driver::link::Link;
-use crate::driver::refusal::Undecided;
+use crate::driver::refusal::{Denials, Undecided};
 use crate::driver::route::{Change, FirstMessage, Route};
 use crate::driver::serve::Served;
 use crate::driver::shared::Shared;
@@ -57,6 +57,7 @@ pub(crate) struct Driver {
     parting: Batch,
     leaving: Leaving,
     undecided: Undecided,
+    denials: Denials,
     pass: Pass,
     alarm: Alarm,
     ending: Ending,
@@ -83,6 +84,7 @@ impl Driver {
             parting: Batch::new(),
             leaving: Leaving::No,
             undecided: Undecided::default(),
+            denials: Denials::default(),
             pass: Pass::default(),
             alarm: Alarm::default(),
             ending: Ending::None,
@@ -208,6 +210,7 @@ impl Driver {
                 let announced =
                     self.registry.sids().into_iter().filter(|sid| over.binary_search(sid).is_err());
                 core.announced = self.undecided.begin_anew(announced);
+                self.denials.begin_anew(core.pings);
                 link.take_over(&mut core);
                 core.up = true;
                 core.moving = None;

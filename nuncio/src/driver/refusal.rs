@@ -1,4 +1,4 @@
-//! Subscriptions that a server does not take.
+//! Subscriptions and messages that a server does not take.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -67,6 +67,45 @@ impl Undecided {
     }
 }
 
+/// Denials that a server told of lately.
+///
+/// That of a message comes behind the `PONG`s to all `PING`s before it, and before the one to the next.
+#[derive(Debug, Default)]
+pub(super) struct Denials {
+    /// The hash of each subject, and the `PONG`s before it.
+    told: VecDeque<(u64, u64)>,
+    answered: u64,
+}
+
+impl Denials {
+    /// The last ones are those that somebody may wait for.
+    const KEPT: usize = 256;
+
+    /// There have been so many `PING`s, and none of them is awaited.
+    pub(super) fn begin_anew(&mut self, pings: u64) {
+        self.told.clear();
+        self.answered = pings;
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.answered += 1;
+    }
+
+    pub(super) fn note(&mut self, subject: u64) {
+        let denial = (subject, self.answered);
+        if self.told.back() != Some(&denial) {
+            if self.told.len() >= Self::KEPT {
+                self.told.pop_front();
+            }
+            self.told.push_back(denial);
+        }
+    }
+
+    pub(super) fn contain(&self, subject: u64, since: u64) -> bool {
+        self.told.iter().any(|(denied, at)| *denied == subject && *at >= since)
+    }
+}
+
 impl Driver {
     pub(super) fn deny_subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: Option<u64>) {
         let Some(sid) = self.registry.find(sid, subject, queue) else { return };
@@ -97,7 +136,7 @@ impl Driver {
         if sid == MUX_SID {
             self.registry.remove(sid);
             self.shared.core().mux_live = false;
-            self.fail_requests(failure);
+            self.fail_requests(u64::MAX, failure);
             return;
         }
         if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {

@@ -1,7 +1,8 @@
 //! A new connection shortly before the credentials of the present one expire.
 //!
 //! The server would close the connection at that time anyway. Done before, nothing has to be in doubt: the server
-//! confirms all that was written, what is published meanwhile waits, and open requests get time for their replies.
+//! confirms all that was written, what is published meanwhile waits, and open requests get time for their replies. Those
+//! that are open even then fail, as with any other connection that ends: their replies may come between the two.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -37,6 +38,8 @@ pub(crate) struct Renewal {
     step: Step,
     /// When open requests are no reason to wait any longer.
     latest: Option<Instant>,
+    /// The number of the newest request before what is held back.
+    newest: u64,
     /// Questions so far; an answer to an earlier one says nothing.
     asked: u32,
 }
@@ -88,6 +91,16 @@ impl Renewal {
         }
         self.asked = self.asked.wrapping_add(1);
         Some(self.asked)
+    }
+
+    /// Requests up to that number may have been sent before the question; later ones are held back.
+    pub(super) fn sent_requests(&mut self, newest: u64) {
+        self.newest = newest;
+    }
+
+    /// The number of the newest request that this connection may have sent.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
     }
 
     /// A request is open after all: back to waiting, unless that has taken long enough.

@@ -120,17 +120,25 @@ impl Driver {
         if self.has_left() {
             return Some(Served::Lost(DisconnectCause::LameDuck));
         }
-        match link.keepalive.poll(now()) {
-            Beat::Wait(_) => None,
-            Beat::Ping => {
-                let waker = self.shared.core().ping(Waiter::Nobody);
-                // That is this very task, which may be about to go to sleep.
-                waker.into_iter().for_each(std::task::Waker::wake);
-                self.shared.events.emit(&Event::Ping { unanswered: link.keepalive.unanswered() });
-                None
-            }
-            Beat::Stale => Some(Served::Lost(DisconnectCause::Stale)),
+        let now = now();
+        let beat = link.keepalive.poll(now);
+        let confirm = link.confirm_at.is_some_and(|at| at <= now);
+        if confirm {
+            link.confirm_at = None;
         }
+        if matches!(beat, Beat::Ping) || confirm {
+            let mut core = self.shared.core();
+            // Where an answer is awaited already, the next look is when it has come.
+            let needless = matches!(beat, Beat::Wait(_)) && !(core.up && core.fences.is_empty());
+            let waker = if needless { None } else { core.ping(Waiter::Nobody) };
+            drop(core);
+            // That is this very task, which may be about to go to sleep.
+            waker.into_iter().for_each(std::task::Waker::wake);
+        }
+        if matches!(beat, Beat::Ping) {
+            self.shared.events.emit(&Event::Ping { unanswered: link.keepalive.unanswered() });
+        }
+        matches!(beat, Beat::Stale).then_some(Served::Lost(DisconnectCause::Stale))
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) next_sid: u64,
     /// `SUB`s of this connection.
     pub(crate) announced: u64,
+    /// `PING`s of this connection and those before.
+    pub(crate) pings: u64,
     pub(crate) mux_live: bool,
     pub(crate) driver: Option<Waker>,
     /// Publishers that wait for room.
@@ -128,6 +130,12 @@ pub(crate) enum Waiter {
     Leave,
     /// The server has taken or refused the subscription.
     Confirm(oneshot::Sender<()>),
+    /// A message was published to the subject of that hash, after so many `PING`s: whether that was denied.
+    Published {
+        subject: u64,
+        since: u64,
+        done: oneshot::Sender<bool>,
+    },
     /// The subscription has been unsubscribed: nothing more will come for it.
     Subscription(u64, Option<oneshot::Sender<()>>),
     /// All subscriptions have been unsubscribed, or all has been written: the drain's next step.
@@ -305,6 +313,7 @@ impl Core {
             fences: Fences::default(),
             next_sid: MUX_SID + 1,
             announced: 0,
+            pings: 0,
             mux_live: false,
             driver: None,
             room: Vec::new(),
@@ -331,6 +340,7 @@ impl Core {
     /// Appends a `PING` whose `PONG` goes to `waiter`.
     pub(crate) fn ping(&mut self, waiter: Waiter) -> Option<Waker> {
         let messages = self.ledger.taken + self.batch.messages();
+        self.pings += 1;
         self.fences.push(Fence { messages, announced: self.announced, waiter });
         self.control(|out| out.extend_from_slice(nuncio_proto::encode::PING))
     }

@@ -33,9 +33,12 @@ impl Driver {
         let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
             && link.renewal.has_run_out();
         let renewed = cause == DisconnectCause::CredentialsRenewed;
+        let moved = cause == DisconnectCause::LameDuck;
         if expired || renewed {
             // That was to come: it says nothing against the server.
             self.shared.pool().left();
+        } else if moved {
+            self.shared.pool().moved(now());
         } else {
             self.shared.pool().disconnected(now());
         }
@@ -46,11 +49,12 @@ impl Driver {
         // The limit applies now instead of the pace.
         let room = std::mem::take(&mut self.shared.core().room);
         room.into_iter().for_each(Waker::wake);
-        // Who leaves a server has waited for what it owed; replies to the rest come through the next one.
-        let moved = cause == DisconnectCause::LameDuck;
         self.leaving = Leaving::No;
-        if self.shared.config.fail_requests_on_disconnect && !moved && !renewed {
-            self.fail_requests(&Failure::Disconnected);
+        // Who leaves a lame server has waited for what it owed; replies to the rest come through the next one.
+        if self.shared.config.fail_requests_on_disconnect && !moved {
+            // What was held back is sent with the new credentials and answered there.
+            let newest = if renewed { link.renewal.newest() } else { u64::MAX };
+            self.fail_requests(newest, &Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
         self.lost_by(&link.server, cause, stock);
@@ -91,6 +95,7 @@ impl Driver {
                 | Waiter::Leave
                 | Waiter::Flush(_)
                 | Waiter::Confirm(..)
+                | Waiter::Published { .. }
                 | Waiter::Renewal(_) => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
@@ -126,7 +131,7 @@ impl Driver {
         for entry in entries {
             entry.route.end(end.clone());
         }
-        self.fail_requests(&Failure::Closed(reason.clone()));
+        self.fail_requests(u64::MAX, &Failure::Closed(reason.clone()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);

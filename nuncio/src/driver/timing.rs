@@ -64,11 +64,20 @@ impl Driver {
     fn next_deadline(&self, link: Option<&Link>) -> Option<Instant> {
         let first = self.first_messages.iter().map(|first| first.deadline).min();
         let beat = link.map(|link| link.keepalive.deadline());
+        let confirm = link.and_then(|link| link.confirm_at);
         let renewal = link.and_then(|link| link.renewal.deadline());
-        [self.shared.earliest(), first, beat, renewal, self.ending.deadline(), self.leaving.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.shared.earliest(),
+            first,
+            beat,
+            confirm,
+            renewal,
+            self.ending.deadline(),
+            self.leaving.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn expire(&mut self, now: Instant) {

@@ -74,10 +74,20 @@ impl Driver {
         }
         let room = std::mem::take(&mut core.room);
         drop(core);
+        if self.writing.messages() > 0 {
+            link.confirm_soon();
+        }
         room.into_iter().for_each(Waker::wake);
-        if question.is_some() && !self.shared.waits().requests.is_empty() {
-            // One may have got into the batch since the last look: its reply is waited for as well.
-            link.renewal.put_off();
+        if question.is_some() {
+            let (newest, any) = {
+                let requests = &self.shared.waits().requests;
+                (requests.newest(), !requests.is_empty())
+            };
+            link.renewal.sent_requests(newest);
+            if any {
+                // One may have got into the batch since the last look: its reply is waited for as well.
+                link.renewal.put_off();
+            }
         }
         if !changes.is_empty() {
             self.apply(changes);

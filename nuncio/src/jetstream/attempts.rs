@@ -104,8 +104,9 @@ impl Attempts {
             Err(Failure::Denied) => self.over(PublishError::Denied { subject: sent.subject() }, sent),
             Err(Failure::Timeout) => self.doubted(Uncertain::Timeout { after: patience.timeout }, sent, now),
             Err(Failure::Disconnected) => self.doubted(Uncertain::Disconnected, sent, now),
-            Err(Failure::InboxDenied | Failure::InboxRefused(_)) => {
-                Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied)))
+            Err(Failure::InboxDenied) => Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied))),
+            Err(Failure::InboxRefused(error)) => {
+                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(error))))
             }
             Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(reason)))),
         }
@@ -187,7 +188,8 @@ pub(crate) fn concluded(
         Err(RequestError::Denied { subject }) => return Err(PublishError::Denied { subject }),
         Err(RequestError::Timeout { .. }) => Uncertain::Timeout { after },
         Err(RequestError::Disconnected { .. }) => Uncertain::Disconnected,
-        Err(RequestError::InboxDenied { .. } | RequestError::InboxRefused { .. }) => Uncertain::InboxDenied,
+        Err(RequestError::InboxDenied { .. }) => Uncertain::InboxDenied,
+        Err(RequestError::InboxRefused { error, .. }) => Uncertain::InboxRefused(error),
         Err(RequestError::Closed(closed)) => Uncertain::Closed(closed.reason),
         Err(error) => return Err(PublishError::NotSent(error)),
     };

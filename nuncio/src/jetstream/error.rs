@@ -10,7 +10,7 @@ use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
 use crate::error::CloseReason;
-use crate::{RequestError, SubscribeError};
+use crate::{RequestError, ServerError, SubscribeError};
 
 /// A call of the JetStream API failed.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -89,6 +89,14 @@ pub enum Error {
         stream: String,
         /// Why.
         problem: String,
+    },
+    /// A restore broke off.
+    #[error("the restore of stream \"{stream}\" broke off: {problem}; begin again, with a whole snapshot")]
+    Restore {
+        /// The stream.
+        stream: String,
+        /// Why.
+        problem: &'static str,
     },
     /// What the answer comes on could not be subscribed to.
     #[error("{0}")]
@@ -271,6 +279,9 @@ pub enum Uncertain {
         "the server denies subscribing to the inbox for acknowledgements: allow it, or set another `inbox_prefix`"
     )]
     InboxDenied,
+    /// The server refuses to subscribe to the inbox that acknowledgements come to for another reason.
+    #[error("the server refuses to subscribe to the inbox for acknowledgements: {0}")]
+    InboxRefused(ServerError),
     /// Something else than a stream answered.
     #[error("the answer is no acknowledgement of a stream: {0}")]
     Answer(DecodeError),

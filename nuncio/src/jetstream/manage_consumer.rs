@@ -78,7 +78,8 @@ impl Stream {
         self.bind_consumer(name)?.delete().await
     }
 
-    /// All consumers of the stream.
+    /// All consumers of the stream. Those that the servers make to feed a source or a mirror are among them;
+    /// [`ConsumerInfo::feeds`] tells.
     pub fn consumers(&self) -> List<ConsumerInfo> {
         list::consumers(&self.js, &self.name)
     }

@@ -4,13 +4,15 @@ use std::fmt;
 
 use nuncio_proto::js::api::snapshot::{RestoreReply, RestoreRequest, SnapshotInfo};
 use nuncio_proto::js::api::stream::StreamInfo;
-use nuncio_proto::js::error::{ApiError, Response};
+use nuncio_proto::js::error::Response;
 use nuncio_proto::outbox;
 
-use crate::Payload;
 use crate::jetstream::api::Refusal;
 use crate::jetstream::call::stream_name;
 use crate::jetstream::{Error, JetStream, Stream};
+use crate::{Message, Payload, RequestError};
+
+const NO_MORE: &str = "the server takes no more of it";
 
 impl JetStream {
     /// Puts back a stream from a snapshot that [`Stream::snapshot`] took. There must be no stream of that name.
@@ -41,7 +43,7 @@ impl JetStream {
         stream_name(name)?;
         self.gate(info.config.needs()).await?;
         let reply: RestoreReply = self.call(&["STREAM.RESTORE", name], &RestoreRequest::new(info)).await?;
-        Ok(Restore { js: self.clone(), subject: reply.deliver_subject })
+        Ok(Restore { js: self.clone(), stream: name.clone(), subject: reply.deliver_subject, failed: None })
     }
 }
 
@@ -51,7 +53,9 @@ impl JetStream {
 #[must_use = "without its chunks, and without being finished, nothing is put back"]
 pub struct Restore {
     js: JetStream,
+    stream: String,
     subject: String,
+    failed: Option<Error>,
 }
 
 impl Restore {
@@ -60,24 +64,37 @@ impl Restore {
     ///
     /// # Errors
     ///
-    /// As every call. The restore has then failed.
+    /// [`Error::Restore`] if the server takes no more; else as every call. The restore has then failed, and every later
+    /// call says the same.
     ///
     /// # Cancel safety
     ///
     /// Not cancel safe: whether the server has the chunk is not known, so the restore has failed.
     pub async fn send<'a>(&mut self, chunk: impl Into<Payload<'a>>) -> Result<(), Error> {
         let chunk: Payload<'a> = chunk.into();
+        self.still_going()?;
         if chunk.0.as_ref().is_ok_and(outbox::Payload::is_empty) {
             // To the server an empty one is the end.
             return Ok(());
         }
+        // Whoever drops this future does not know what the server has.
+        self.failed = Some(self.broken("a chunk was given up half-way"));
+        let outcome = self.send_chunk(chunk).await;
+        self.failed = outcome.as_ref().err().cloned();
+        outcome
+    }
+
+    async fn send_chunk(&self, chunk: Payload<'_>) -> Result<(), Error> {
         let request = self.js.client().request(&self.subject, chunk).timeout(self.js.timeout);
-        let reply = request.await?;
+        let reply = match request.await {
+            Err(RequestError::NoResponders { .. }) => return Err(self.broken(NO_MORE)),
+            reply => reply?,
+        };
         if reply.payload().is_empty() {
             return Ok(());
         }
-        match Response::<StreamInfo>::parse(reply.payload()) {
-            Ok(Err(error)) => Err(self.refused(error)),
+        match Response::<serde_json::Value>::parse(reply.payload()) {
+            Ok(Err(error)) => Err(Error::Api { operation: self.subject.clone(), error }),
             Ok(Ok(_)) => Ok(()),
             Err(error) => Err(Error::Answer { operation: self.subject.clone(), error }),
         }
@@ -87,28 +104,39 @@ impl Restore {
     ///
     /// # Errors
     ///
-    /// As every call; the chunks may have been incomplete.
+    /// As [`send`](Self::send); the chunks may have been incomplete.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is complete, the stream may be put back all the same.
     pub async fn finish(self) -> Result<Stream, Error> {
-        let operation = self.subject.clone();
-        let read = |reply: crate::Message| match Response::<StreamInfo>::parse(reply.payload()) {
+        self.still_going()?;
+        let operation = &self.subject;
+        let read = |reply: Message| match Response::<StreamInfo>::parse(reply.payload()) {
             Ok(answer) => answer.map_err(Refusal::Api),
             Err(error) => Err(Refusal::Error(Error::Answer { operation: operation.clone(), error })),
         };
-        let info = self.js.call_raw(&operation, b"", read).await?;
-        Ok(Stream::with_info(&self.js, info))
+        match self.js.call_raw(operation, b"", read).await {
+            Ok(info) => Ok(Stream::with_info(&self.js, info)),
+            Err(Error::NoJetStream { .. }) => Err(self.broken(NO_MORE)),
+            Err(error) => Err(error),
+        }
     }
 
-    fn refused(&self, error: ApiError) -> Error {
-        Error::Api { operation: self.subject.clone(), error }
+    fn still_going(&self) -> Result<(), Error> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn broken(&self, problem: &'static str) -> Error {
+        Error::Restore { stream: self.stream.clone(), problem }
     }
 }
 
 impl fmt::Debug for Restore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restore").field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("Restore")
+            .field("stream", &self.stream)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
     }
 }

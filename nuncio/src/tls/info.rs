@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// The TLS of a connection that stands, from [`Client::tls_info`](crate::Client::tls_info).
+///
+/// ```no_run
+/// # async fn f() -> Result<(), nuncio::Error> {
+/// let nc = nuncio::connect("tls://nats.example.org").await?;
+/// if let Some(tls) = nc.tls_info() {
+///     println!("TLS {} with {}", tls.version(), tls.cipher_suite());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct TlsInfo {
     pub(crate) version: String,

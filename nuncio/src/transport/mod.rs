@@ -95,9 +95,9 @@ pub(crate) enum Transport {
     #[cfg(feature = "tls")]
     Tls(Box<tls::Stream>),
     Custom(Box<dyn Connection>),
-    /// As `Custom`, with TLS further down.
-    #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
-    OverTls(Box<dyn Connection>, Arc<TlsInfo>),
+    /// WebSocket over one of the others.
+    #[cfg(feature = "websocket")]
+    WebSocket(Box<websocket::WebSocket<Transport>>),
 }
 
 impl Transport {
@@ -107,7 +107,9 @@ impl Transport {
             Self::Tcp(tcp) => tcp.local_addr().ok(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.get_ref().0.inner().local_addr(),
-            Self::Custom(_) | Self::OverTls(..) => None,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket.get_ref().local_addr(),
+            Self::Custom(_) => None,
         }
     }
 
@@ -116,8 +118,21 @@ impl Transport {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Some(Arc::new(tls::info(tls.get_ref().1))),
-            Self::OverTls(_, info) => Some(Arc::clone(info)),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket.get_ref().tls_info(),
             Self::Tcp(_) | Self::Custom(_) => None,
+        }
+    }
+
+    /// Takes note of the largest message that the server takes.
+    pub(crate) fn set_max_payload(&mut self, bytes: usize) {
+        match self {
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket.set_max_payload(bytes),
+            // Only what is compressed depends on it.
+            _ => {
+                let _ = bytes;
+            }
         }
     }
 }
@@ -129,7 +144,8 @@ impl fmt::Debug for Transport {
             #[cfg(feature = "tls")]
             Self::Tls(_) => "Tls",
             Self::Custom(_) => "Custom",
-            Self::OverTls(..) => "OverTls",
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(_) => "WebSocket",
         })
     }
 }
@@ -140,7 +156,8 @@ impl Transport {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(_) => true,
-            Self::OverTls(..) => true,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket.get_ref().is_tls(),
             Self::Tcp(_) | Self::Custom(_) => false,
         }
     }
@@ -163,7 +180,9 @@ impl AsyncRead for Transport {
                 }
                 read => read,
             },
-            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_read(cx, buf),
+            Self::Custom(custom) => Pin::new(custom).poll_read(cx, buf),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => Pin::new(websocket.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -175,7 +194,9 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
-            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_write(cx, buf),
+            Self::Custom(custom) => Pin::new(custom).poll_write(cx, buf),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => Pin::new(websocket.as_mut()).poll_write(cx, buf),
         }
     }
 
@@ -184,7 +205,9 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
-            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_flush(cx),
+            Self::Custom(custom) => Pin::new(custom).poll_flush(cx),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => Pin::new(websocket.as_mut()).poll_flush(cx),
         }
     }
 
@@ -193,7 +216,9 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
-            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_shutdown(cx),
+            Self::Custom(custom) => Pin::new(custom).poll_shutdown(cx),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => Pin::new(websocket.as_mut()).poll_shutdown(cx),
         }
     }
 
@@ -206,7 +231,9 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
-            Self::Custom(custom) | Self::OverTls(custom, _) => Pin::new(custom).poll_write_vectored(cx, bufs),
+            Self::Custom(custom) => Pin::new(custom).poll_write_vectored(cx, bufs),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => Pin::new(websocket.as_mut()).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -215,7 +242,9 @@ impl AsyncWrite for Transport {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_write_vectored(),
-            Self::Custom(custom) | Self::OverTls(custom, _) => custom.is_write_vectored(),
+            Self::Custom(custom) => custom.is_write_vectored(),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket.is_write_vectored(),
         }
     }
 }

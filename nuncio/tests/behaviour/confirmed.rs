@@ -1,8 +1,10 @@
-//! Subscriptions that wait for the server's word.
+//! Subscriptions and messages that wait for the server's word.
 
 use std::time::Duration;
 
-use nuncio::{FlushError, ServerError, SubscribeError, SubscriptionEnd};
+use nuncio::{
+    ConfirmError, ConnectionState, FlushError, PublishError, ServerError, SubscribeError, SubscriptionEnd,
+};
 
 use crate::support::*;
 use crate::target::{Rules, Setup, Target};
@@ -19,6 +21,15 @@ rules! {
         assert_eq!(t.held(&a).await.len(), 1);
         b.publish(sub.subject(), "at once").await.unwrap();
         assert_eq!(texts(&mut sub, 1).await, ["at once"]);
+    }
+
+    async fn nothing_published_after_a_confirmed_subscription_is_missed(t: Target) {
+        let (a, b) = t.clients().await;
+        for n in 0..300 {
+            let mut sub = a.subscribe(unique()).confirmed().await.unwrap();
+            b.publish(sub.subject(), n.to_string()).await.unwrap();
+            assert_eq!(texts(&mut sub, 1).await, [n.to_string()]);
+        }
     }
 
     on limited() =>
@@ -116,6 +127,70 @@ rules! {
         sub.unsubscribe();
         assert_eq!(sub.ended().await, SubscriptionEnd::Unsubscribed);
         t.until_held(&nc, 0).await;
+    }
+
+    async fn a_confirmed_message_has_been_taken_by_the_server(t: Target) {
+        let (a, b) = t.clients().await;
+        let sub = b.subscribe(unique()).confirmed().await.unwrap();
+        for round in 1..=20 {
+            a.publish(sub.subject(), "x").header("k", "v").confirmed().await.unwrap();
+            b.flush().await.unwrap();
+            assert_eq!(sub.stats().received, round);
+        }
+        assert_eq!((a.statistics().written, a.statistics().maybe_lost), (20, 0));
+        let large = vec![0; a.max_payload()];
+        let all: Vec<_> = (0..20).map(|_| a.publish(sub.subject(), &large).confirmed()).collect();
+        for message in all {
+            message.await.unwrap();
+        }
+    }
+
+    on limited().user_with("mute", "pw", Rules::new().allow_publish("ok.>")) =>
+    async fn a_denied_message_is_told_to_the_one_it_concerns(t: Target) {
+        let nc = t.connect().user_and_password("mute", "pw").await.unwrap();
+        let publish = |subject| nc.publish(subject, "").confirmed();
+        for _ in 0..5 {
+            let (a, b, c, d) = tokio::join!(publish("ok.a"), publish("no"), publish("ok.b"), publish("no.more"));
+            assert_eq!((a, c), (Ok(()), Ok(())));
+            assert_eq!(b, Err(ConfirmError::Denied { subject: "no".into() }));
+            let error = d.unwrap_err();
+            assert!(error.to_string().contains("\"no.more\""), "{error}");
+        }
+        // Denials that nobody waits for are no other's.
+        for i in 0..1000 {
+            nc.publish(format!("no.{i}"), "").await.unwrap();
+        }
+        assert_eq!(publish("ok.a").await, Ok(()));
+        assert_eq!(publish("no").await, Err(ConfirmError::Denied { subject: "no".into() }));
+    }
+
+    on Setup::new().own() =>
+    async fn a_message_that_is_not_confirmed_says_so(mut t: Target) {
+        let after = Duration::from_millis(50);
+        let nc = t.connect().flush_timeout(after).max_reconnects(None).await.unwrap();
+        let bad = nc.publish("a b", "").confirmed().await.unwrap_err();
+        assert!(matches!(bad, ConfirmError::Publish(PublishError::Subject(_))), "{bad:?}");
+        t.pause().await;
+        let late = nc.publish("a", "").confirmed().await;
+        assert_eq!(late, Err(ConfirmError::Unconfirmed(FlushError::Timeout { after })));
+        let waiting = nc.publish("a", "").confirmed();
+        let (lost, ()) = tokio::join!(waiting, t.stop());
+        assert!(
+            matches!(lost, Err(ConfirmError::Unconfirmed(FlushError::Disconnected | FlushError::Timeout { .. }))),
+            "{lost:?}"
+        );
+        until("the loss", || nc.state() == ConnectionState::Connecting).await;
+        let buffered = nc.statistics().buffered;
+        let down = nc.publish("a", "").confirmed().await;
+        assert_eq!(down, Err(ConfirmError::Unconfirmed(FlushError::Disconnected)));
+        assert_eq!(nc.statistics().buffered, buffered, "nothing is left to be sent later");
+        t.start().await;
+        until("the return", || nc.state() == ConnectionState::Connected).await;
+        let again = async || nc.publish("a", "").confirmed().await.ok();
+        nuncio_testkit::eventually_async("a confirmation", SOON, again).await.unwrap();
+        nc.close().await;
+        let closed = nc.publish("a", "").confirmed().await.unwrap_err();
+        assert!(matches!(closed, ConfirmError::Publish(PublishError::Closed(_))), "{closed:?}");
     }
 
     async fn a_confirmed_subscription_keeps_its_options(t: Target) {

@@ -306,9 +306,19 @@ rules! {
     }
 
     async fn a_second_drain_waits_for_the_first(t: Target) {
-        let nc = t.client().await;
-        let (a, b) = tokio::join!(nc.drain(), nc.drain());
+        let (nc, other) = t.clients().await;
+        let mut requests = other.subscribe(unique()).confirmed().await.unwrap();
+        let subject = requests.subject().to_string();
+        let asking = tokio::spawn({
+            let nc = nc.clone();
+            async move { nc.request(subject, "").timeout(SOON).await }
+        });
+        let open = next(&mut requests).await;
+        // The open request keeps the first drain from ending before the second has begun.
+        let (a, b, answered) = tokio::join!(nc.drain(), nc.drain(), open.respond(""));
+        answered.unwrap();
         assert_eq!(a.unwrap(), b.unwrap());
+        asking.await.unwrap().unwrap();
     }
 
     async fn draining_a_closed_connection_is_an_error(t: Target) {

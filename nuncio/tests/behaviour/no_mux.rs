@@ -24,7 +24,7 @@ rules! {
             assert_eq!(text(&reply), i.to_string());
         }
         t.until_held(&a, 0).await;
-        assert_eq!((a.statistics().subscriptions, a.statistics().requests), (0, 0));
+        until("nothing left", || (a.statistics().subscriptions, a.statistics().requests) == (0, 0)).await;
     }
 
     async fn its_subscription_is_there_while_it_waits_and_ends_with_the_one_reply(t: Target) {

@@ -17,6 +17,13 @@ pub(crate) fn text(message: &Message) -> String {
     String::from_utf8_lossy(message.payload()).into_owned()
 }
 
+/// Whether the server is of that version or a later one.
+pub(crate) fn is_since(client: &Client, version: (u64, u64)) -> bool {
+    let info = client.server_info();
+    let mut parts = info.version.split('.').map_while(|part| part.parse().ok());
+    (parts.next().unwrap(), parts.next().unwrap()) >= version
+}
+
 /// The next message, which has to come.
 pub(crate) async fn next(subscription: &mut Subscription) -> Message {
     timeout(SOON, subscription.next()).await.expect("no message").expect("the subscription ended")

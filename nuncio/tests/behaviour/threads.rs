@@ -107,7 +107,7 @@ rules! {
                 let mut sub = nc.subscribe(&subject).max(2).confirmed().callback(drop).await.unwrap();
                 let called = nc.subscribe(&subject).callback(drop).await.unwrap();
                 drop(called);
-                nc.publish(&subject, "").await.unwrap();
+                nc.publish(&subject, "").confirmed().await.unwrap();
                 nc.publish(&subject, "").await.unwrap();
                 sub.ended().await
             })
@@ -373,14 +373,17 @@ async fn drop_all(t: &Target, dispose: fn(Box<dyn std::any::Any>)) {
         dispose(Box::new(leaked.subscribe(subject)));
         dispose(Box::new(leaked.subscribe(subject).callback(drop)));
         for polled in [false, true] {
+            let mut published = leaked.publish(subject, "").confirmed();
             let mut confirmed = leaked.subscribe(subject).confirmed();
             let mut called = leaked.subscribe(subject).confirmed().callback(drop);
             if polled {
+                let _ = std::pin::Pin::new(&mut published).poll(&mut cx);
                 let _ = (
                     std::pin::Pin::new(&mut confirmed).poll(&mut cx),
                     std::pin::Pin::new(&mut called).poll(&mut cx),
                 );
             }
+            dispose(Box::new(published));
             dispose(Box::new(confirmed));
             dispose(Box::new(called));
         }

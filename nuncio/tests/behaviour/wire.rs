@@ -44,6 +44,9 @@ fn both_directions_can_be_listened_to_and_show_no_secret() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Once without listening, so that no other test is just about to be the first at a place that tells.
     runtime.block_on(session());
+    // With a second listener, each place that tells asks both, whichever thread comes there first. A single one would be
+    // looked for in that thread.
+    let _second = tracing::Dispatch::new(Tap::default());
     let _listening = tracing::subscriber::set_default(tap.clone());
     tracing::callsite::rebuild_interest_cache();
     runtime.block_on(session());

@@ -36,10 +36,11 @@ async fn cut_short<F: Future>(future: F, mut polls: usize) -> Option<F::Output> 
     .await
 }
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "publish",
     "publish large",
     "publish when full",
+    "publish confirmed",
     "respond",
     "request",
     "request nobody",
@@ -140,6 +141,7 @@ impl Room {
                     drop(nc.publish("x", vec![0; 20_000]).await);
                 }
             }
+            "publish confirmed" => drop(nc.publish("x", "y").confirmed().await),
             "respond" => {
                 if let Some(message) = self.s.try_next() {
                     drop(message.respond("y").await);

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// Lets time pass. Under `start_paused` that takes no time at all; elsewhere it sets the pace of a load, or the
-/// interval at which a condition is polled.
+/// Lets virtual time pass, which takes no time at all. Only for tests with `start_paused`.
 pub async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Does work that takes that long, as a service does before it responds.
+pub async fn work(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -127,6 +127,28 @@ async fn messages_dropped_before_a_ping_do_not_count_as_confirmed_by_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_written_is_confirmed_a_moment_later_and_only_the_last_is_in_doubt() {
+    let away = Away::new().await;
+    let nc = away.connect().await.unwrap();
+    for n in 0..10 {
+        nc.publish("s", hundred(n)).await.unwrap();
+    }
+    pass(Duration::from_millis(1500)).await;
+    for n in 0..3 {
+        nc.publish("s", hundred(n)).await.unwrap();
+    }
+    pass(Duration::from_millis(10)).await;
+    let mut events = nc.events();
+    away.server.disconnect_all();
+    let in_doubt = event(&mut events, "the loss", |event| match event {
+        Event::Disconnected { maybe_lost, .. } => Some(maybe_lost),
+        _ => None,
+    });
+    assert_eq!(in_doubt.await, 3);
+    add_up(&nc);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_publish_to_a_server_that_does_not_read_waits_no_longer_than_its_deadline() {
     let away = Away::new().await;
     let nc = away.connect().when_full(WhenFull::Wait(Duration::from_secs(3))).await.unwrap();

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use nuncio::{Backoff, Connect, DisconnectCause, Event, PublishError, WhenFull};
 use nuncio_testkit::{Cut, NatsServer, Proxy, eventually};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
-use crate::clock::pass;
 use crate::session;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -178,9 +177,10 @@ async fn a_line_that_swallows_everything_is_found_stale() {
         let publisher = tokio::spawn({
             let nc = nc.clone();
             async move {
+                let mut pace = interval(Duration::from_millis(20));
                 loop {
+                    pace.tick().await;
                     nc.publish("other", "x").await.unwrap();
-                    pass(Duration::from_millis(20)).await;
                 }
             }
         });

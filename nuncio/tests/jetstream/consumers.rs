@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use nuncio::jetstream::{
-    AckPolicy, ConsumerConfig, DeliverPolicy, Error, ErrorCode, NameKind, PriorityPolicy, StorageType,
-    Stream, StreamConfig,
+    AckPolicy, ConsumerConfig, DeliverPolicy, Error, ErrorCode, NameKind, PriorityPolicy, RetentionPolicy,
+    StorageType, Stream, StreamConfig, StreamSource,
 };
 
 use crate::support::*;
@@ -206,4 +206,20 @@ async fn a_consumer_is_deleted() {
     stream.create_consumer(ConsumerConfig::durable("d")).await.unwrap();
     stream.delete_consumer("d").await.unwrap();
     assert_eq!(stream.consumer_names().all().await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_consumer_that_the_server_made_for_a_source_says_whom_it_feeds() {
+    let (_server, _nc, js) = start().await;
+    let queue = StreamConfig::new("Q").storage(StorageType::Memory).retention(RetentionPolicy::WorkQueue);
+    let queue = js.create_stream(queue).await.unwrap();
+    let fed = StreamConfig::new("F").storage(StorageType::Memory).sources([StreamSource::new("Q")]);
+    js.create_stream(fed).await.unwrap();
+    let info = nuncio_testkit::eventually_async("the server's consumer", SOON, async || {
+        queue.consumers().all().await.ok()?.pop()
+    });
+    let info = info.await.unwrap();
+    assert_eq!((info.feeds(), &info.config.ack_policy), (Some("F"), &AckPolicy::FlowControl));
+    let own = js.get_stream("F").await.unwrap().create_consumer(ConsumerConfig::named("c")).await.unwrap();
+    assert_eq!(own.cached_info().unwrap().feeds(), None);
 }

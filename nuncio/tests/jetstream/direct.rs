@@ -206,7 +206,7 @@ async fn what_is_lost_on_the_way_is_asked_for_again() {
         bodies.split_off(1)
     };
     let stream = js.bind_stream("D").unwrap();
-    let (found, bodies) = tokio::join!(sequences(stream.direct_batch().page(5, 1000)), answering);
+    let (found, bodies) = both(sequences(stream.direct_batch().page(5, 1000)), answering).await;
     assert_eq!(found, [1, 2, 3]);
     assert_eq!(
         bodies,

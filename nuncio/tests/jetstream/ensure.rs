@@ -134,7 +134,7 @@ async fn a_stream_that_somebody_creates_meanwhile_is_taken_as_it_is() {
             asked.next().await.unwrap().respond(answer).await.unwrap();
         }
     };
-    let (ensured, ()) = tokio::join!(js.ensure_stream(config()), answering);
+    let (ensured, ()) = both(js.ensure_stream(config()), answering).await;
     assert_eq!(ensured.unwrap().outcome, EnsureOutcome::Unchanged);
 }
 
@@ -150,7 +150,7 @@ async fn fields_that_only_the_server_knows_survive() {
         update.respond(present).await.unwrap();
         update.json::<serde_json::Value>().unwrap()
     };
-    let (ensured, update) = tokio::join!(js.ensure_stream(config().max_messages(1)), answering);
+    let (ensured, update) = both(js.ensure_stream(config().max_messages(1)), answering).await;
     assert_eq!(updated(&ensured.unwrap()), ["max_msgs: unset -> 1"]);
     assert_eq!((&update["newer"], &update["max_msgs"]), (&7.into(), &1.into()));
 }

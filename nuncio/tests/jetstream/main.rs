@@ -25,6 +25,7 @@ mod fetch;
 mod get;
 mod leaders;
 mod levels;
+mod lists;
 mod ordered;
 mod outage;
 mod publish;

@@ -224,6 +224,7 @@ async fn errors_that_nobody_reads_from_the_results_are_kept() {
     stream(&nc, "S", "").await;
     let publisher = js.publisher().build();
     let results = publisher.results();
+    drop(publisher.results());
     drop(publisher.send("S.a", "").expect_last_sequence(77).await.unwrap());
     publisher.flush().await.unwrap();
     drop(results);

@@ -113,9 +113,29 @@ async fn what_cannot_be_taken_or_put_back_is_a_typed_error() {
     assert!(js.restore_stream(&info).await.unwrap_err().api_error().is_some());
     stream.delete().await.unwrap();
     let mut restore = js.restore_stream(&info).await.unwrap();
-    let _ = restore.send("this is no snapshot").await;
+    let sent = restore.send("this is no snapshot").await;
     let error = restore.finish().await.unwrap_err();
-    assert!(error.api_error().is_some(), "{error:?}");
+    // The server notices at once, or at the end, and takes no more.
+    assert!(error.api_error().is_some() || matches!(error, Error::Restore { .. }), "{error:?}");
+    assert!(sent.is_ok() || sent == Err(error));
+}
+
+#[tokio::test]
+async fn a_restore_that_failed_says_so_again() {
+    let (_server, nc, _) = start().await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    let info: SnapshotInfo = serde_json::from_str(r#"{"config":{"name":"A"},"state":{}}"#).unwrap();
+    let answering = async {
+        asked.next().await.unwrap().respond(r#"{"deliver_subject":"nobody.here"}"#).await.unwrap();
+    };
+    let (restore, ()) = both(js.restore_stream(&info), answering).await;
+    let mut restore = restore.unwrap();
+    restore.send("").await.unwrap();
+    let error = restore.send("x").await.unwrap_err();
+    assert!(matches!(&error, Error::Restore { stream, .. } if stream == "A"), "{error:?}");
+    assert_eq!(restore.send("x").await, Err(error.clone()));
+    assert_eq!(restore.finish().await.unwrap_err(), error);
 }
 
 #[tokio::test]
@@ -148,7 +168,7 @@ async fn a_snapshot_with_a_gap_or_without_an_end_is_an_error() {
         request.respond(r#"{"config":{"name":"A"},"state":{}}"#).await.unwrap();
         body["deliver_subject"].as_str().unwrap().to_owned()
     };
-    let (snapshot, to) = tokio::join!(async { stream.snapshot().await }, answering);
+    let (snapshot, to) = both(async { stream.snapshot().await }, answering).await;
     let mut snapshot = snapshot.unwrap();
     chunk(&to, 1).await;
     assert_eq!(&snapshot.next().await.unwrap().unwrap()[..], b"x");
@@ -161,7 +181,7 @@ async fn a_snapshot_with_a_gap_or_without_an_end_is_an_error() {
         let request = asked.next().await.unwrap();
         request.respond(r#"{"config":{"name":"A"},"state":{}}"#).await.unwrap();
     };
-    let (snapshot, ()) = tokio::join!(async { stream.snapshot().await }, answering);
+    let (snapshot, ()) = both(async { stream.snapshot().await }, answering).await;
     let error = snapshot.unwrap().next().await.unwrap().unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
 }

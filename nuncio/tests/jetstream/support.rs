@@ -103,6 +103,12 @@ pub(crate) async fn stored(nc: &Client, name: &str, sequence: u64) -> Value {
     raw(nc, &format!("STREAM.MSG.GET.{name}"), &body).await["message"].take()
 }
 
+/// Both, or a failure when it takes too long.
+pub(crate) async fn both<A: Future, B: Future>(one: A, other: B) -> (A::Output, B::Output) {
+    let both = async { tokio::join!(one, other) };
+    tokio::time::timeout(SOON, both).await.expect("both come to an end")
+}
+
 /// The text behind base64.
 pub(crate) fn text_of(base64: &str) -> String {
     use base64::Engine;

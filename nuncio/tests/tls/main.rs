@@ -4,6 +4,7 @@
 mod support;
 
 mod certificates;
+mod embedded;
 mod fake;
 mod files;
 mod hostile;

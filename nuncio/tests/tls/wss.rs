@@ -4,6 +4,7 @@ use nuncio::{ConnectError, Connection, ServerAddr, Tls, TlsProblem};
 use nuncio_testkit::{Authority, NatsServer, Port};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::*;
 
@@ -21,7 +22,7 @@ impl Secure {
         let (certificate, key) = identity.write(dir.path(), "server").unwrap();
         let port = Port::lease().unwrap();
         let config = format!(
-            "websocket {{ host: \"127.0.0.1\", port: {}, tls {{ cert_file: {certificate:?}, key_file: {key:?} }} }}",
+            "websocket {{ host: \"127.0.0.1\", port: {}, compression: true, tls {{ cert_file: {certificate:?}, key_file: {key:?} }} }}",
             port.number(),
         );
         let server = NatsServer::builder().config(config).start().await.unwrap();
@@ -43,6 +44,27 @@ async fn websocket_runs_over_tls_and_returns_after_a_restart() {
     secure.server.restart().await.unwrap();
     reconnected(&mut events).await;
     round_trip(&nc).await;
+}
+
+#[cfg(feature = "websocket-deflate")]
+#[tokio::test]
+async fn compressed_and_unmasked_frames_run_over_tls_too() {
+    let mut secure = Secure::start().await;
+    let url = format!("wss://localhost:{}", secure.port.number());
+    let asking =
+        nuncio::connect(url).tls(secure.tls()).websocket_compression(true).websocket_no_masking(true);
+    let nc = quick(asking).await.unwrap();
+    let mut events = nc.events();
+    let mut sub = nc.subscribe("large").await.unwrap();
+    let payload: Vec<u8> = (0..500_000_u32).map(|i| (i / 9 % 251) as u8).collect();
+    for restart in [true, false] {
+        nc.publish("large", payload.as_slice()).await.unwrap();
+        assert!(timeout(SOON, sub.next()).await.unwrap().unwrap().payload() == payload);
+        if restart {
+            secure.server.restart().await.unwrap();
+            reconnected(&mut events).await;
+        }
+    }
 }
 
 #[tokio::test]

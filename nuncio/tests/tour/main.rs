@@ -4,6 +4,7 @@
 mod acceptance;
 mod crates;
 mod examples;
+mod front;
 mod output;
 mod tree;
 #[path = "../../examples/tour/walk/mod.rs"]

@@ -13,8 +13,7 @@ const SLEEPS: [&str; 3] = [concat!("thread::", "sleep"), concat!("time::", "slee
 
 /// Sleeps that do not wait for anything: an application that is busy for longer than a stall or a timeout is what is tested,
 /// and loads have their pace.
-/// Under a paused clock a sleep takes no time, so it may set the pace of a test; `faults/clock.rs` has the sleep that sets
-/// the pace of loads and of polling.
+/// Under a paused clock a sleep takes no time, so it may set the pace of a test.
 const BUSY: [&str; 4] = [
     concat!("tokio::time::", "sleep(stall * 2).await;"),
     concat!("tokio::time::", "sleep(std::time::Duration::from_millis(300)).await;"),
@@ -84,6 +83,17 @@ fn no_test_sleeps() {
         let mut sleeps = lines_with(test_code(&name, &text), &SLEEPS);
         sleeps.retain(|line| !BUSY.contains(&line.as_str()));
         assert_eq!(sleeps, [""; 0], "{name}");
+    }
+}
+
+/// `faults/clock.rs` has a sleep for virtual time.
+#[test]
+fn virtual_time_passes_in_tests_with_a_paused_clock_only() {
+    let imported = concat!("use crate::", "clock::pass;");
+    for (name, text) in sources().into_iter().filter(|(_, text)| text.contains(imported)) {
+        assert!(text.contains("start_paused"), "{name} has no paused clock");
+        let real = ["NatsServer", "Cluster"].into_iter().find(|server| text.contains(server));
+        assert_eq!(real, None, "{name} lets virtual time pass, which real servers know nothing of");
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::IntoFuture;
 
-use base64::Engine as _;
 use nuncio::Client;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +20,16 @@ pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 pub(crate) const FIN: u8 = 0x80;
 
+/// The first byte of a message that is compressed.
+pub(crate) const COMPRESSED: u8 = FIN | 0x40 | BINARY;
+
+/// Undoes the compression of one message.
+fn inflate(message: &[u8]) -> Vec<u8> {
+    // An empty last block, which no message has.
+    let whole = [message, &[0, 0, 0xff, 0xff, 3, 0]].concat();
+    miniz_oxide::inflate::decompress_to_vec(&whole).expect("it cannot be inflated")
+}
+
 pub(crate) struct Gate {
     listener: TcpListener,
 }
@@ -33,6 +42,8 @@ pub(crate) struct Peer {
     /// Lines of NATS that have come and have not been looked at.
     lines: VecDeque<String>,
     partial: String,
+    /// Whether the client's frames have masks.
+    pub(crate) masked: bool,
 }
 
 /// An unmasked frame, as a server sends it.
@@ -77,7 +88,7 @@ impl Gate {
             let read = timeout(SOON, io.read_line(&mut request)).await.expect("no request").unwrap();
             assert!(read > 0, "closed within its request: {request}");
         }
-        Peer { io, request, lines: VecDeque::new(), partial: String::new() }
+        Peer { io, request, lines: VecDeque::new(), partial: String::new(), masked: true }
     }
 
     /// Accepts a connection and goes through both handshakes with it.
@@ -104,9 +115,7 @@ impl Peer {
 
     pub(crate) fn switching(&self) -> String {
         let key = self.header("Sec-WebSocket-Key").unwrap();
-        let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-        let digest = sha1_smol::Sha1::from(text).digest().bytes();
-        let accept = base64::engine::general_purpose::STANDARD.encode(digest);
+        let accept = nuncio_proto::websocket::accept_key(key);
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -114,7 +123,13 @@ impl Peer {
     }
 
     pub(crate) async fn upgrade(&mut self) {
-        let answer = self.switching();
+        self.upgrade_with("").await;
+    }
+
+    /// With more lines in the answer, each with its end.
+    pub(crate) async fn upgrade_with(&mut self, lines: &str) {
+        let answer =
+            self.switching().replace("Upgrade: websocket\r\n", &format!("Upgrade: websocket\r\n{lines}"));
         self.raw(answer).await;
     }
 
@@ -142,19 +157,22 @@ impl Peer {
         self.raw(frame(first, payload)).await;
     }
 
-    /// The first byte and the payload of the client's next frame, which has to be masked; none at the end.
+    /// The first byte and the payload of the client's next frame, which has to be masked unless it was agreed otherwise;
+    /// none at the end.
     pub(crate) async fn read_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         timeout(SOON, async {
             let first = self.io.read_u8().await.ok()?;
             let second = self.io.read_u8().await.ok()?;
-            assert!(second & 0x80 != 0, "a client's frames are masked");
+            assert_eq!(second & 0x80 != 0, self.masked, "a client's frames are masked");
             let len = match second & 0x7f {
                 126 => u64::from(self.io.read_u16().await.ok()?),
                 127 => self.io.read_u64().await.ok()?,
                 len => u64::from(len),
             };
             let mut mask = [0; 4];
-            self.io.read_exact(&mut mask).await.ok()?;
+            if self.masked {
+                self.io.read_exact(&mut mask).await.ok()?;
+            }
             let mut payload = vec![0; usize::try_from(len).unwrap()];
             self.io.read_exact(&mut payload).await.ok()?;
             payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
@@ -171,7 +189,13 @@ impl Peer {
                 return line;
             }
             let (first, payload) = self.read_frame().await.expect("closed");
-            assert_eq!(first, FIN | BINARY);
+            let payload = match first {
+                COMPRESSED => inflate(&payload),
+                first => {
+                    assert_eq!(first, FIN | BINARY);
+                    payload
+                }
+            };
             self.partial.push_str(std::str::from_utf8(&payload).unwrap());
             while let Some((line, rest)) = self.partial.split_once("\r\n") {
                 self.lines.push_back(line.to_owned());

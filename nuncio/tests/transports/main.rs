@@ -10,16 +10,20 @@
 
 mod support;
 
-#[cfg(feature = "websocket")]
+#[cfg(feature = "websocket-deflate")]
+mod agreed;
+#[cfg(feature = "websocket-deflate")]
+mod embedded;
+#[cfg(feature = "websocket-deflate")]
 mod frames;
-#[cfg(feature = "websocket")]
+#[cfg(feature = "websocket-deflate")]
 mod gate;
 #[cfg(all(unix, feature = "websocket"))]
 mod mixed;
 mod proxies;
 #[cfg(unix)]
 mod unix;
-#[cfg(feature = "websocket")]
+#[cfg(feature = "websocket-deflate")]
 mod upgrade;
-#[cfg(feature = "websocket")]
+#[cfg(feature = "websocket-deflate")]
 mod websocket;

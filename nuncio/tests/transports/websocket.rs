@@ -5,22 +5,28 @@ use nuncio_testkit::{NatsServer, Port};
 use crate::support::*;
 
 /// A nats-server with a WebSocket listener that keeps its port.
-struct Real {
-    server: NatsServer,
+pub(crate) struct Real {
+    pub(crate) server: NatsServer,
     port: Port,
 }
 
 impl Real {
     async fn start(config: &str) -> Real {
+        Real::with("", config).await
+    }
+
+    /// With more settings in its WebSocket block and outside of it.
+    pub(crate) async fn with(settings: &str, config: &str) -> Real {
         let port = Port::lease().unwrap();
         let number = port.number();
-        let websocket =
-            format!("websocket {{ host: \"127.0.0.1\", port: {number}, no_tls: true }}\n{config}");
+        let websocket = format!(
+            "websocket {{ host: \"127.0.0.1\", port: {number}, no_tls: true, {settings} }}\n{config}"
+        );
         let server = NatsServer::builder().version("2.15.1").config(websocket).start().await.unwrap();
         Real { server, port }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port.number())
     }
 }

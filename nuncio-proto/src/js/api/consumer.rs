@@ -111,6 +111,16 @@ pub struct ConsumerInfo {
     pub timestamp: Option<Timestamp>,
 }
 
+impl ConsumerInfo {
+    /// The stream that this consumer feeds, if the servers made it for a source or a mirror (since 2.14): it is not for
+    /// applications.
+    pub fn feeds(&self) -> Option<&str> {
+        let metadata = &self.config.metadata;
+        let stream = metadata.get("_nats.src.stream").or_else(|| metadata.get("_nats.mirror.stream"));
+        stream.map(String::as_str)
+    }
+}
+
 /// A place in a consumer and in its stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -131,6 +131,28 @@ fn a_server_that_accepts_and_hangs_up_is_dialled_ever_more_rarely() {
 }
 
 #[test]
+fn announced_ends_in_a_row_cost_no_wait_unless_they_come_at_once() {
+    let mut pool = pool("a,b", PoolOptions::default());
+    let mut now = Instant::now();
+    for _ in 0..6 {
+        let Next::Dial(addr, id) = pool.select(now) else { panic!("a wait") };
+        pool.connected(id, now);
+        pool.lame(id);
+        now += MOVABLE_AFTER;
+        pool.moved(now);
+        assert!(matches!(pool.select(now), Next::Dial(next, _) if next != addr), "the other one comes first");
+        pool.left();
+    }
+    for n in 0..3 {
+        if let Next::Dial(_, id) = pool.select(now) {
+            pool.connected(id, now);
+            pool.moved(now);
+        }
+        assert_eq!(matches!(pool.select(now), Next::Wait(_)), n > 0, "{n}");
+    }
+}
+
+#[test]
 fn attempts_are_counted_for_each_server_and_used_up_servers_drop_out() {
     let mut pool =
         pool("a,b", PoolOptions { keep_order: true, max_attempts: Some(2), ..PoolOptions::default() });

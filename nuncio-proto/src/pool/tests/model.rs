@@ -7,7 +7,13 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Event {
     DialFails,
-    Connects { lives: Duration },
+    Connects {
+        lives: Duration,
+    },
+    /// It is left for an announced end, so long after that is allowed without a wait.
+    Moves {
+        lives: Duration,
+    },
     Gossip(Vec<u8>),
     Lame,
     SetServers(Vec<u8>),
@@ -19,6 +25,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => Just(Event::DialFails),
         2 => (0u64..20_000).prop_map(|ms| Event::Connects { lives: Duration::from_millis(ms) }),
+        1 => (0u64..20_000).prop_map(|ms| Event::Moves { lives: Duration::from_millis(ms) }),
         2 => names().prop_map(Event::Gossip),
         1 => Just(Event::Lame),
         1 => names().prop_map(Event::SetServers),
@@ -48,7 +55,7 @@ proptest! {
         let mut pool = Pool::new(addrs("10.0.0.0,10.0.0.1,10.0.0.2"), options, seed);
         let start = Instant::now();
         let mut now = start;
-        let (mut waited, mut stable, mut first_losses) = (0u32, 0u32, 0u32);
+        let (mut waited, mut stable, mut moved, mut first_losses) = (0u32, 0u32, 0u32, 0u32);
         let mut short_lived = 0;
         let mut dialled: HashSet<ServerId> = HashSet::new();
         for event in events {
@@ -88,6 +95,14 @@ proptest! {
                         }
                     }
                 }
+                Event::Moves { lives } => {
+                    pool.connected(id, now);
+                    pool.lame(id);
+                    now += MOVABLE_AFTER + lives;
+                    pool.moved(now);
+                    moved += 1;
+                    dialled.clear();
+                }
                 Event::Gossip(names) => {
                     let list: Vec<String> = names.iter().map(name).collect();
                     pool.merge_discovered(&list, id, false);
@@ -108,7 +123,7 @@ proptest! {
             seen.dedup();
             prop_assert_eq!(seen.len(), pool.servers().len(), "no member twice");
         }
-        prop_assert!(now - start >= MIN_WAIT * waited + STABLE_AFTER * stable);
+        prop_assert!(now - start >= MIN_WAIT * waited + STABLE_AFTER * stable + MOVABLE_AFTER * moved);
         prop_assert!(first_losses <= stable + 1, "one loss without a wait for each stable connection");
     }
 }

@@ -166,10 +166,10 @@ impl Publisher {
         }
     }
 
-    /// The outcomes of all messages that are not over now, and of all later ones, in order. There is one reader: a second
-    /// call shares with the first.
+    /// The outcomes of all messages that are not over now, and of all later ones, in order. Each is told to one
+    /// reader: a second call shares with the first.
     pub fn results(&self) -> Results {
-        lock(&self.window.state).results.get_or_insert_with(Ordered::default);
+        lock(&self.window.state).results.get_or_insert_with(Ordered::default).readers += 1;
         Results::new(Arc::clone(&self.window))
     }
 

@@ -17,6 +17,8 @@ use crate::sync::lock;
 pub(super) struct Ordered {
     pub(super) ready: VecDeque<(u64, Outcome)>,
     pub(super) waker: Option<Waker>,
+    /// How many share it.
+    pub(super) readers: usize,
 }
 
 /// The results of a [`Publisher`](crate::jetstream::Publisher) in the order of its messages: each with its number, once.

@@ -382,6 +382,12 @@ impl State {
 
     /// Nobody reads the results any more: errors that were not read are kept.
     pub(super) fn drop_results(&mut self) {
+        if let Some(results) = &mut self.results {
+            results.readers -= 1;
+            if results.readers > 0 {
+                return;
+            }
+        }
         let unread = self.results.take().into_iter().flat_map(|results| results.ready);
         for (number, outcome) in unread {
             if let Err(error) = outcome {

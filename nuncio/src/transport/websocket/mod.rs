@@ -5,12 +5,9 @@ use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures_core::Stream;
-use futures_sink::Sink;
 use nuncio_proto::addr::ServerAddr;
+use nuncio_proto::websocket::{Control, Opcode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
-use tokio_websockets::{ClientBuilder, CloseCode, Error, Limits, Message, WebSocketStream};
 
 use crate::config::Config;
 use crate::error::ConnectError;
@@ -18,23 +15,27 @@ use crate::transport::dial::host_port;
 use crate::transport::http::{read_head, shown};
 use crate::transport::{Connection, exposure};
 
+#[cfg(feature = "websocket-deflate")]
+mod deflate;
+#[cfg(not(feature = "websocket-deflate"))]
+#[path = "no_deflate.rs"]
+mod deflate;
+mod incoming;
+mod options;
+mod outgoing;
 mod upgrade;
 
-/// The largest frame, and the largest message in fragments: nats-server sends in one frame what waits for a client, and
-/// this much may wait unless its `max_pending` is raised.
-const LARGEST: usize = 64 * 1024 * 1024;
+use incoming::{Broken, Incoming, Progress};
+pub(crate) use options::Options;
+use outgoing::Outgoing;
+use upgrade::Agreed;
 
-/// Frames are read from the stream in pieces of this size.
-const READ: usize = 16 * 1024;
-
-/// The largest frame that is sent.
-const WRITE: usize = 64 * 1024;
+/// The largest message in all its fragments, inflated if it is compressed: nats-server sends in one message what waits
+/// for a client, and this much may wait unless its `max_pending` is raised.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// So many pings are answered before the server has read any answer.
 const MOST_PONGS: u32 = 64;
-
-/// Makes the headers of the request that opens a connection.
-pub(crate) type MakeHeaders = dyn Fn(&ServerAddr) -> Vec<(String, String)> + Send + Sync;
 
 /// Asks for WebSocket on a new stream of bytes, which are encrypted or not.
 pub(crate) async fn open<S: Connection>(
@@ -43,12 +44,13 @@ pub(crate) async fn open<S: Connection>(
     server: &ServerAddr,
     encrypted: bool,
 ) -> Result<WebSocket<S>, ConnectError> {
-    let headers = config.websocket_headers.as_ref().map(|make| make(server)).unwrap_or_default();
+    let options = &config.websocket;
+    let headers = options.headers.as_ref().map(|make| make(server)).unwrap_or_default();
     exposure::check(config, server, encrypted, exposure::of_headers(&headers))?;
     let key = upgrade::key();
-    let request = upgrade::request(server, &key, &headers)
+    let request = upgrade::request(server, &key, &headers, options)
         .map_err(|problem| ConnectError::Option { option: "websocket_headers", problem })?;
-    let mut stream = BufReader::with_capacity(READ, stream);
+    let mut stream = BufReader::new(stream);
     let answer = async {
         stream.write_all(&request).await?;
         stream.flush().await?;
@@ -59,107 +61,108 @@ pub(crate) async fn open<S: Connection>(
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => refused(None, error.to_string()),
         kind => ConnectError::Io { server: host_port(server), kind, message: error.to_string() },
     })?;
-    upgrade::check(&head, &key).map_err(|refusal| refused(refusal.status, refusal.problem))?;
-    Ok(WebSocket::new(stream, LARGEST))
+    let agreed =
+        upgrade::check(&head, &key, options).map_err(|refusal| refused(refusal.status, refusal.problem))?;
+    tracing::debug!(server = %host_port(server), ?agreed, "WebSocket");
+    let read = stream.buffer().to_vec();
+    Ok(WebSocket::new(stream.into_inner(), &read, agreed, LARGEST))
 }
 
 /// A WebSocket connection as a stream of bytes.
 #[derive(Debug)]
 pub(crate) struct WebSocket<S> {
-    frames: WebSocketStream<BufReader<S>>,
-    /// What is left of the last message.
-    message: Bytes,
+    io: S,
+    incoming: Incoming,
+    outgoing: Outgoing,
     /// Answers to pings that may not have been written.
     pongs: u32,
-    /// Nothing more comes.
-    over: bool,
+    /// What reading ends with, once what came before has been handed out.
+    ended: Option<io::Result<()>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    fn new(stream: BufReader<S>, largest: usize) -> Self {
-        let limits = Limits::default().max_payload_len(Some(largest));
-        let frames = ClientBuilder::new().limits(limits).take_over(stream);
-        Self { frames, message: Bytes::new(), pongs: 0, over: false }
+    /// Goes on behind the upgrade; `read` is what came behind it.
+    fn new(io: S, read: &[u8], agreed: Agreed, largest: u64) -> Self {
+        #[cfg(feature = "websocket-deflate")]
+        let (inflater, deflater) = (
+            agreed.deflate.then(|| deflate::Inflater::new(largest)),
+            agreed.deflate.then(deflate::Deflater::new),
+        );
+        #[cfg(not(feature = "websocket-deflate"))]
+        let (inflater, deflater) = (None, None);
+        let incoming = Incoming::new(read, largest, inflater);
+        let outgoing = Outgoing::new(agreed.masked, deflater);
+        Self { io, incoming, outgoing, pongs: 0, ended: None }
     }
 
-    fn frames(&mut self) -> Pin<&mut WebSocketStream<BufReader<S>>> {
-        Pin::new(&mut self.frames)
+    /// What it runs on.
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.io
     }
 
-    /// Answers a ping. A server that only ever pings, and reads no answer, is not read from any further.
+    /// Compresses no more at once than the server inflates, its `max_payload`. Until then nothing is compressed.
+    pub(crate) fn set_max_payload(&mut self, bytes: usize) {
+        self.outgoing.set_most_compressed(bytes);
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let drained = ready!(self.outgoing.poll_drain(&mut self.io, cx));
+        self.pongs = 0;
+        Poll::Ready(drained)
+    }
+
+    /// Sends the answers to pings. A server that only ever pings, and reads no answer, is not read from any further.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.frames().poll_flush(cx) {
-            Poll::Ready(flushed) => {
-                self.pongs = 0;
-                Poll::Ready(flushed.map_err(failed))
-            }
+        if self.pongs == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_drain(cx) {
             Poll::Pending if self.pongs < MOST_PONGS => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
+            drained => drained,
         }
     }
 
-    /// The last that is read; an answer to it goes out if there is room.
-    fn end(&mut self, cx: &mut Context<'_>) {
-        self.over = true;
-        let _ = self.frames().poll_flush(cx);
+    fn control(&mut self, control: &Control) -> Result<(), Broken> {
+        match control.opcode {
+            Opcode::Ping => {
+                self.outgoing.control(&Control::new(Opcode::Pong, control.payload()));
+                self.pongs += 1;
+            }
+            Opcode::Close => {
+                let (code, reason) = control.reason()?;
+                self.outgoing.control(&Control::new(Opcode::Close, control.payload()));
+                self.ended = Some(closed(code, reason));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
-    /// Waits for bytes; none are the end.
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.message.is_empty() && !self.over {
-            if self.pongs >= MOST_PONGS {
-                ready!(self.poll_answer(cx))?;
-            }
-            match ready!(self.frames().poll_next(cx)) {
-                Some(Ok(message)) if message.is_ping() => {
-                    self.pongs += 1;
-                    ready!(self.poll_answer(cx))?;
-                }
-                Some(Ok(message)) => {
-                    if let Some((code, reason)) = message.as_close() {
-                        let closed = closed(code, reason);
-                        self.end(cx);
-                        return Poll::Ready(closed);
-                    }
-                    if message.is_binary() || message.is_text() {
-                        self.message = message.into_payload().into();
-                    }
-                }
-                Some(Err(error)) => {
-                    self.end(cx);
-                    return Poll::Ready(Err(failed(error)));
-                }
-                None => self.over = true,
-            }
-        }
-        Poll::Ready(Ok(()))
+    /// Ends reading, and tells the server why if there is room for it.
+    fn give_up(&mut self, broken: Broken, cx: &mut Context<'_>) {
+        self.outgoing.control(&Control::close(broken.code, ""));
+        let _ = self.poll_drain(cx);
+        self.ended = Some(Err(broken.error));
+    }
+
+    /// What reading ends with: an error comes once, behind it is the end.
+    fn end(&mut self, cx: &mut Context<'_>) -> Option<io::Result<()>> {
+        let ended = self.ended.as_mut()?;
+        let ended = std::mem::replace(ended, Ok(()));
+        // The answer to a close frame goes out if there is room.
+        let _ = self.poll_drain(cx);
+        Some(ended)
     }
 }
 
 /// A close with a code that says more than that the server leaves.
-fn closed(code: CloseCode, reason: &str) -> io::Result<()> {
-    if [CloseCode::NORMAL_CLOSURE, CloseCode::GOING_AWAY, CloseCode::NO_STATUS_RECEIVED].contains(&code) {
+fn closed(code: u16, reason: &str) -> io::Result<()> {
+    if let 1000 | 1001 | 1005 = code {
         return Ok(());
     }
-    let code = u16::from(code);
     let text =
         format!("the server closed the WebSocket connection with code {code}: {}", shown(reason.as_bytes()));
     Err(io::Error::new(io::ErrorKind::ConnectionAborted, text))
-}
-
-fn failed(error: Error) -> io::Error {
-    match error {
-        Error::Io(error) => error,
-        Error::AlreadyClosed => {
-            io::Error::new(io::ErrorKind::BrokenPipe, "the WebSocket connection is closed")
-        }
-        Error::PayloadTooLong { len, max_len } => {
-            let text =
-                format!("a WebSocket message of {len} bytes is larger than {max_len}, the most that is read");
-            io::Error::new(io::ErrorKind::InvalidData, text)
-        }
-        error => io::Error::new(io::ErrorKind::InvalidData, format!("WebSocket: {error}")),
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
@@ -168,10 +171,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_message(cx))?;
-        let n = self.message.len().min(buf.remaining());
-        buf.put_slice(self.message.get(..n).unwrap_or_default());
-        self.message.advance(n);
+        let this = &mut *self;
+        let before = buf.filled().len();
+        while buf.remaining() > 0 {
+            if this.ended.is_some() {
+                // What came before is handed out first.
+                let any = buf.filled().len() > before;
+                return Poll::Ready(if any { Ok(()) } else { this.end(cx).unwrap_or(Ok(())) });
+            }
+            match this.poll_answer(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    this.ended = Some(Err(error));
+                    continue;
+                }
+                Poll::Pending if buf.filled().len() > before => break,
+                Poll::Pending => return Poll::Pending,
+            }
+            match this.incoming.advance(buf) {
+                Ok(Progress::Control(control)) => {
+                    if let Err(broken) = this.control(&control) {
+                        this.give_up(broken, cx);
+                    }
+                }
+                Ok(Progress::Done) if buf.filled().len() > before => break,
+                Ok(Progress::Done) => {
+                    if !ready!(this.incoming.poll_fill(&mut this.io, cx, buf))? {
+                        this.ended = Some(Ok(()));
+                    }
+                }
+                Err(broken) => this.give_up(broken, cx),
+            }
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -181,24 +212,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
         self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
-    /// Makes one frame. Bytes are masked on their way out, so they have to be copied once.
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.frames().poll_ready(cx)).map_err(failed)?;
-        let all: usize = bufs.iter().map(|buf| buf.len()).sum();
-        let size = all.min(WRITE);
-        let mut frame = BytesMut::with_capacity(size);
-        for buf in bufs {
-            let room = size - frame.len();
-            frame.extend_from_slice(buf.get(..room).unwrap_or(buf));
-        }
-        if size > 0 {
-            self.frames().start_send(Message::binary(frame)).map_err(failed)?;
-        }
-        Poll::Ready(Ok(size))
+        let this = &mut *self;
+        this.outgoing.poll_write(&mut this.io, cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -206,105 +226,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = ready!(self.frames().poll_flush(cx)).map_err(failed);
-        self.pongs = 0;
-        Poll::Ready(flushed)
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     /// Sends a close frame with code 1000 and waits for the server's.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.frames().poll_close(cx).map_err(failed)
+        if !self.outgoing.is_closed() {
+            self.outgoing.control(&Control::close(1000, ""));
+        }
+        ready!(self.as_mut().poll_flush(cx))?;
+        let mut space = [0; 4096];
+        while self.ended.is_none() {
+            let mut rest = ReadBuf::new(&mut space);
+            if ready!(self.as_mut().poll_read(cx, &mut rest)).is_err() || rest.filled().is_empty() {
+                break;
+            }
+        }
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
-    use tokio::time::timeout;
-
-    use super::*;
-
-    /// A client that reads messages of up to 1000 bytes, and the raw end of its server.
-    fn pair(buffer: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
-        let (client, server) = duplex(buffer);
-        (WebSocket::new(BufReader::new(client), 1000), server)
-    }
-
-    #[tokio::test]
-    async fn fragments_are_bounded_in_sum() {
-        let (mut client, mut server) = pair(64 * 1024);
-        server.write_all(&[&[2, 100], [0; 100].as_slice()].concat()).await.unwrap();
-        for _ in 0..9 {
-            server.write_all(&[&[0, 100], [0; 100].as_slice()].concat()).await.unwrap();
-        }
-        server.write_all(&[0x80, 0]).await.unwrap();
-        client.read_exact(&mut [0; 1000]).await.unwrap();
-
-        server.write_all(&[&[2, 100], [0; 100].as_slice()].concat()).await.unwrap();
-        for _ in 0..10 {
-            server.write_all(&[&[0, 100], [0; 100].as_slice()].concat()).await.unwrap();
-        }
-        let error = client.read_u8().await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert!(error.to_string().contains("1000"), "{error}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pings_are_not_read_without_end_while_no_answer_is_taken() {
-        let (mut client, mut server) = pair(1024);
-        let ping = [0x89, 4, 1, 2, 3, 4];
-        let mut sent = 0;
-        let flood = async {
-            loop {
-                sent += server.write(ping.get(sent % ping.len()..).unwrap()).await.unwrap();
-            }
-        };
-        // With the clock paused, time passes only when neither can go on.
-        let stuck = timeout(Duration::from_secs(1), async { tokio::join!(flood, client.read_u8()) }).await;
-        assert!(stuck.is_err());
-        assert!(sent < 10_000, "{sent} bytes were taken in");
-        // Once the answers are read, it goes on.
-        let mut answers = vec![0; 10];
-        server.read_exact(&mut answers).await.unwrap();
-        assert_eq!(answers.get(..2).unwrap(), [0x8a, 0x84]);
-        let (mut from, mut to) = tokio::io::split(server);
-        tokio::spawn(async move { tokio::io::copy(&mut from, &mut tokio::io::sink()).await });
-        tokio::spawn(async move {
-            to.write_all(ping.get(sent % ping.len()..).unwrap()).await?;
-            to.write_all(&[0x82, 1, 7]).await
-        });
-        assert_eq!(client.read_u8().await.unwrap(), 7);
-    }
-
-    #[tokio::test]
-    async fn what_is_written_waits_when_nothing_is_taken_and_comes_whole() {
-        let (mut client, mut server) = pair(1024);
-        let data: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
-        let send = async {
-            client.write_all(&data).await.unwrap();
-            client.flush().await.unwrap();
-        };
-        let receive = async {
-            let mut got = Vec::new();
-            while got.len() < data.len() {
-                let (first, second) = (server.read_u8().await.unwrap(), server.read_u8().await.unwrap());
-                assert_eq!((first, second & 0x80), (0x82, 0x80));
-                let len = match second & 0x7f {
-                    126 => u64::from(server.read_u16().await.unwrap()),
-                    127 => server.read_u64().await.unwrap(),
-                    len => u64::from(len),
-                };
-                let mask = server.read_u32().await.unwrap().to_be_bytes();
-                let mut payload = vec![0; usize::try_from(len).unwrap()];
-                server.read_exact(&mut payload).await.unwrap();
-                got.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-            }
-            got
-        };
-        let ((), got) = tokio::join!(send, receive);
-        assert!(got == data);
-    }
-}
+mod tests;

@@ -4,12 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::inbox;
-use sha1_smol::Sha1;
+use nuncio_proto::websocket::{DEFLATE, NO_MASKING, accept_key};
 
+use super::options::Options;
 use crate::transport::http::shown;
-
-/// What makes a key into the answer to it.
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 const MOST_HEADERS: usize = 64;
 
@@ -20,10 +18,20 @@ pub(super) struct Refusal {
     pub(super) problem: String,
 }
 
+/// What the server has agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Agreed {
+    /// Whether frames to the server have to be masked.
+    pub(super) masked: bool,
+    /// Whether messages may be compressed.
+    pub(super) deflate: bool,
+}
+
 /// A key as a request has it: 16 random bytes.
 pub(super) fn key() -> String {
-    let random = inbox::random_token();
-    STANDARD.encode(random.first_chunk::<16>().unwrap_or(&[0; 16]))
+    let mut random = [0; 16];
+    inbox::random_bytes(&mut random);
+    STANDARD.encode(random)
 }
 
 /// Writes the request. The error says which header may not be there; it shows no value, for that may be a secret.
@@ -31,6 +39,7 @@ pub(super) fn request(
     server: &ServerAddr,
     key: &str,
     headers: &[(String, String)],
+    options: &Options,
 ) -> Result<Vec<u8>, String> {
     let host = match headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")) {
         Some((_, host)) => host.clone(),
@@ -41,6 +50,12 @@ pub(super) fn request(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
     );
+    if options.compression {
+        out.push_str(&format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n"));
+    }
+    if options.no_masking {
+        out.push_str(&format!("{NO_MASKING}: true\r\n"));
+    }
     for (name, value) in headers {
         if name.is_empty() || !name.bytes().all(is_token) {
             return Err(format!(
@@ -78,12 +93,12 @@ fn is_token(byte: u8) -> bool {
 
 fn is_reserved(name: &str) -> bool {
     let websocket = name.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("sec-websocket-"));
-    let others = ["upgrade", "connection", "content-length", "transfer-encoding"];
+    let others = ["upgrade", "connection", "content-length", "transfer-encoding", NO_MASKING];
     websocket || others.iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
-/// Checks the whole head of an answer to `key`.
-pub(super) fn check(head: &[u8], key: &str) -> Result<(), Refusal> {
+/// Checks the whole head of an answer to `key`, and finds what of the options the server agrees to.
+pub(super) fn check(head: &[u8], key: &str, options: &Options) -> Result<Agreed, Refusal> {
     let refuse = |status, problem: String| Err(Refusal { status, problem });
     let mut space = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut answer = httparse::Response::new(&mut space);
@@ -123,30 +138,50 @@ pub(super) fn check(head: &[u8], key: &str) -> Result<(), Refusal> {
         return refuse(None, "its answer has no \"Connection: Upgrade\"".into());
     }
     let mut accepts = all("sec-websocket-accept");
-    let right = accepts.next().is_some_and(|value| value.trim_ascii() == accept(key).as_bytes());
+    let right = accepts.next().is_some_and(|value| value.trim_ascii() == accept_key(key).as_bytes());
     if !right || accepts.next().is_some() {
         return refuse(None, "its Sec-WebSocket-Accept does not fit the key".into());
     }
-    for unasked in ["sec-websocket-extensions", "sec-websocket-protocol"] {
-        if all(unasked).any(|value| !value.is_empty()) {
-            return refuse(
-                None,
-                format!(
-                    "it wants the {unasked} {:?}, which nobody asked for",
-                    shown(all(unasked).next().unwrap_or_default())
-                ),
-            );
-        }
+    let unasked = |name: &str, value: &[u8]| {
+        refuse(None, format!("it wants the {name} {:?}, which nobody asked for", shown(value)))
+    };
+    if let Some(value) = all("sec-websocket-protocol").find(|value| !value.is_empty()) {
+        return unasked("sec-websocket-protocol", value);
     }
-    Ok(())
+    let mut deflate = false;
+    for value in all("sec-websocket-extensions").filter(|value| !value.is_empty()) {
+        if !options.compression || deflate {
+            return unasked("sec-websocket-extensions", value);
+        }
+        is_deflate(value).map_err(|problem| Refusal { status: None, problem })?;
+        deflate = true;
+    }
+    // Whoever has not been asked to do without masks cannot agree to it.
+    let agrees = all(NO_MASKING).any(|value| value.trim_ascii().eq_ignore_ascii_case(b"true"));
+    Ok(Agreed { masked: !(options.no_masking && agrees), deflate })
 }
 
-/// The answer to a key.
-pub(super) fn accept(key: &str) -> String {
-    let mut sha1 = Sha1::new();
-    sha1.update(key.as_bytes());
-    sha1.update(GUID);
-    STANDARD.encode(sha1.digest().bytes())
+/// Whether an extension is the compression that was offered. A server may announce how little of a message it looks back
+/// to, which takes nothing to undo; what it may not do is keep anything for the next message.
+fn is_deflate(value: &[u8]) -> Result<(), String> {
+    let mut parts = value.split(|b| *b == b';').map(<[u8]>::trim_ascii);
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(b"permessage-deflate"));
+    let mut forgets = false;
+    let known = parts.all(|part| match part.split(|b| *b == b'=').next().map(<[u8]>::trim_ascii) {
+        Some(name) if name.eq_ignore_ascii_case(b"server_no_context_takeover") => {
+            forgets = true;
+            true
+        }
+        Some(name) => {
+            name.eq_ignore_ascii_case(b"client_no_context_takeover")
+                || name.eq_ignore_ascii_case(b"server_max_window_bits")
+        }
+        None => false,
+    });
+    if named && known && forgets {
+        return Ok(());
+    }
+    Err(format!("it wants the sec-websocket-extensions {:?}, where {DEFLATE:?} was offered", shown(value)))
 }
 
 #[cfg(test)]
@@ -158,21 +193,27 @@ mod tests {
 
     fn request_to(url: &str, headers: &[(&str, &str)]) -> Result<String, String> {
         let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        request(&ServerAddr::parse(url).unwrap(), KEY, &headers).map(|out| String::from_utf8(out).unwrap())
+        request(&ServerAddr::parse(url).unwrap(), KEY, &headers, &Options::default())
+            .map(|out| String::from_utf8(out).unwrap())
     }
 
-    fn answer(lines: &str) -> Result<(), Refusal> {
-        let lines = lines.replace('\n', "\r\n");
-        check(format!("{lines}\r\n\r\n").as_bytes(), KEY)
+    fn answer(lines: &str) -> Result<Agreed, Refusal> {
+        answer_with(lines, &Options::default())
     }
+
+    fn answer_with(lines: &str, options: &Options) -> Result<Agreed, Refusal> {
+        let lines = lines.replace('\n', "\r\n");
+        check(format!("{lines}\r\n\r\n").as_bytes(), KEY, options)
+    }
+
+    const PLAIN: Agreed = Agreed { masked: true, deflate: false };
 
     const GOOD: &str = "HTTP/1.1 101 Switching Protocols\nupgrade: WebSocket\nConnection: keep-alive, Upgrade\n\
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
     #[test]
     fn the_sample_of_the_rfc_is_accepted() {
-        assert_eq!(accept(KEY), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert_eq!(answer(GOOD), Ok(()));
+        assert_eq!(answer(GOOD), Ok(PLAIN));
         assert_eq!(STANDARD.decode(key()).unwrap().len(), 16);
         assert_ne!(key(), key());
     }
@@ -192,7 +233,17 @@ mod tests {
         let all = with(&[("Cookie", "a=b"), ("host", "other"), ("X-Two", "1"), ("X-Two", "2")]).unwrap();
         assert!(all.contains("\r\nHost: other\r\n") && !all.contains("host: "));
         assert!(all.ends_with("\r\nCookie: a=b\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n"));
-        for bad in ["", "a b", "a:", "a\r\nb", "é", "Upgrade", "SEC-websocket-Key", "Transfer-Encoding"] {
+        for bad in [
+            "",
+            "a b",
+            "a:",
+            "a\r\nb",
+            "é",
+            "Upgrade",
+            "SEC-websocket-Key",
+            "Transfer-Encoding",
+            "nats-no-masking",
+        ] {
             assert!(with(&[(bad, "canary")]).is_err_and(|e| !e.contains("canary")), "{bad}");
         }
         for bad in ["a\r\nb: c", "a\0", "\u{7f}"] {
@@ -221,5 +272,40 @@ mod tests {
             assert!(GOOD.contains(from));
             assert_eq!(status(&GOOD.replace(from, to)), None, "{to}");
         }
+    }
+
+    #[test]
+    fn what_is_offered_and_agreed_to_is_agreed() {
+        let both = Options { headers: None, compression: true, no_masking: true };
+        let request = request(&ServerAddr::parse("ws://a").unwrap(), KEY, &[], &both).unwrap();
+        let request = String::from_utf8(request).unwrap();
+        assert!(request.contains(&format!("\r\nSec-WebSocket-Extensions: {DEFLATE}\r\n")));
+        assert!(request.contains("\r\nNats-No-Masking: true\r\n"));
+        let with = |line: &str| answer_with(&format!("{GOOD}\n{line}"), &both);
+        let extension = |value: &str| with(&format!("Sec-WebSocket-Extensions: {value}"));
+        assert_eq!(answer_with(GOOD, &both), Ok(PLAIN));
+        assert_eq!(with("Nats-No-Masking: true"), Ok(Agreed { masked: false, deflate: false }));
+        assert_eq!(with("Nats-No-Masking: false"), Ok(PLAIN));
+        assert_eq!(extension(DEFLATE), Ok(Agreed { masked: true, deflate: true }));
+        for good in
+            ["Permessage-Deflate;server_no_context_takeover", &format!("{DEFLATE}; server_max_window_bits=9")]
+        {
+            assert!(extension(good).unwrap().deflate, "{good}");
+        }
+        for bad in [
+            "permessage-deflate",
+            "x-webkit-deflate-frame",
+            &format!("{DEFLATE}; client_max_window_bits=9"),
+            &format!("{DEFLATE}, {DEFLATE}"),
+            &format!("{DEFLATE}\nSec-WebSocket-Extensions: {DEFLATE}"),
+        ] {
+            assert!(extension(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_offered_is_not_agreed_to() {
+        assert!(answer(&format!("{GOOD}\nSec-WebSocket-Extensions: {DEFLATE}")).is_err());
+        assert_eq!(answer(&format!("{GOOD}\nNats-No-Masking: true")), Ok(PLAIN));
     }
 }

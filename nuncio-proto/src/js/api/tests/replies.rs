@@ -91,6 +91,17 @@ fn zero_times_of_an_empty_stream_are_none_and_limits_of_minus_one_too() {
 }
 
 #[test]
+fn limits_that_are_not_positive_or_do_not_fit_are_none() {
+    for none in ["0", "-1", "-9", "null"] {
+        let config: StreamConfig =
+            serde_json::from_str(&format!(r#"{{"name":"A","max_msgs":{none}}}"#)).unwrap();
+        assert_eq!(config.max_messages, None, "{none}");
+    }
+    let config: StreamConfig = serde_json::from_str(r#"{"name":"A","max_msg_size":4294967296}"#).unwrap();
+    assert_eq!(config.max_message_size, None);
+}
+
+#[test]
 fn a_source_that_was_never_active_says_so() {
     let info: StreamInfo = read("create_sources");
     assert_eq!(info.sources[0].active, None);
