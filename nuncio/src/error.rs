@@ -468,6 +468,10 @@ pub enum Error {
     #[error(transparent)]
     JetStreamPublish(#[from] crate::jetstream::PublishError),
     #[error(transparent)]
+    Consume(#[from] crate::jetstream::ConsumeError),
+    #[error(transparent)]
+    Ack(#[from] crate::jetstream::AckError),
+    #[error(transparent)]
     JetStreamUnconfirmed(#[from] crate::jetstream::Unconfirmed),
 }
 

@@ -1,18 +1,13 @@
 //! What happens to a connection, told to any number of listeners.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use nuncio_proto::server_error::ServerError;
 
 use crate::error::{CloseReason, ConnectError, DisconnectCause};
-use crate::sync::lock;
-
-/// Events that a listener may be behind before it misses some.
-const BEHIND: usize = 1024;
+use crate::listen::{self, Heard, Listener};
 
 /// Something that happened to the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,20 +126,7 @@ pub enum Event {
 /// ```
 #[derive(Debug)]
 pub struct Events {
-    inbox: Arc<Inbox>,
-}
-
-#[derive(Debug, Default)]
-struct Inbox {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    events: VecDeque<Event>,
-    missed: u64,
-    over: bool,
-    waker: Option<Waker>,
+    listener: Listener<Event>,
 }
 
 impl Events {
@@ -157,26 +139,20 @@ impl Events {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let mut state = lock(&self.inbox.state);
-        if state.missed > 0 {
-            return Poll::Ready(Some(Event::Missed(std::mem::take(&mut state.missed))));
-        }
-        if let Some(event) = state.events.pop_front() {
-            return Poll::Ready(Some(event));
-        }
-        if state.over {
-            return Poll::Ready(None);
-        }
-        state.waker = Some(cx.waker().clone());
-        Poll::Pending
+    pub(crate) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.listener.poll(cx).map(|heard| {
+            Some(match heard? {
+                Heard::Event(event) => event,
+                Heard::Missed(events) => Event::Missed(events),
+            })
+        })
     }
 }
 
 impl Stream for Events {
     type Item = Event;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(cx)
     }
 }
@@ -184,53 +160,26 @@ impl Stream for Events {
 /// Hands events to all listeners.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    listeners: Mutex<Listeners>,
-}
-
-#[derive(Debug, Default)]
-struct Listeners {
-    inboxes: Vec<Weak<Inbox>>,
-    over: bool,
+    hub: listen::Hub<Event>,
 }
 
 impl Hub {
     pub(crate) fn listen(&self) -> Events {
-        let inbox = Arc::new(Inbox::default());
-        let mut listeners = lock(&self.listeners);
-        listeners.inboxes.retain(|l| l.strong_count() > 0);
-        if listeners.over {
-            lock(&inbox.state).over = true;
-        } else {
-            listeners.inboxes.push(Arc::downgrade(&inbox));
-        }
-        Events { inbox }
+        Events { listener: self.hub.listen() }
     }
 
     pub(crate) fn emit(&self, event: &Event) {
         tracing::debug!(?event, "connection event");
-        let mut wakers = Vec::new();
-        {
-            let mut listeners = lock(&self.listeners);
-            let last = matches!(event, Event::Closed { .. });
-            listeners.over |= last;
-            for inbox in listeners.inboxes.iter().filter_map(Weak::upgrade) {
-                let mut state = lock(&inbox.state);
-                if state.events.len() >= BEHIND {
-                    state.events.pop_front();
-                    state.missed += 1;
-                }
-                state.events.push_back(event.clone());
-                state.over |= last;
-                wakers.extend(state.waker.take());
-            }
-        }
-        wakers.into_iter().for_each(Waker::wake);
+        self.hub.emit(event, matches!(event, Event::Closed { .. }));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
+    use crate::listen::BEHIND;
 
     fn slow(sid: u64) -> Event {
         Event::SlowConsumer { subject: "s".into(), sid }

@@ -58,6 +58,7 @@ pub mod error;
 mod events;
 mod flush;
 pub mod jetstream;
+mod listen;
 mod message;
 mod publish;
 mod publish_confirmed;

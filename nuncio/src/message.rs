@@ -44,6 +44,11 @@ impl Message {
         Self { inner }
     }
 
+    #[inline]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.inner.context()
+    }
+
     /// The subject it was published to. Bytes that are not UTF-8 are shown as `U+FFFD`.
     pub fn subject(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.inner.subject())

@@ -79,7 +79,8 @@ impl Interested {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    pub(crate) async fn drain(&self) -> Result<(), DrainError> {
+    /// Unsubscribes; what is received tells when the server has confirmed that it will send nothing more.
+    fn begin_drain(&self) -> Result<oneshot::Receiver<()>, DrainError> {
         let shared = &self.handle.shared;
         if let Some(end) = self.queue.ended() {
             return Err(DrainError::Ended(end));
@@ -101,6 +102,12 @@ impl Interested {
             }
         };
         waker.into_iter().for_each(Waker::wake);
+        Ok(drained)
+    }
+
+    pub(crate) async fn drain(&self) -> Result<(), DrainError> {
+        let drained = self.begin_drain()?;
+        let shared = &self.handle.shared;
         let after = shared.config.flush_timeout;
         let deadline = Deadline::after(shared, after);
         let mut drained = std::pin::pin!(drained);
@@ -309,6 +316,12 @@ impl Subscription {
     /// The drain goes on when this is dropped after its first poll.
     pub async fn drain(&mut self) -> Result<(), DrainError> {
         self.inner.drain().await
+    }
+
+    /// Begins to [`drain`](Self::drain). Nothing to do if it has ended already.
+    pub(crate) fn start_drain(&self) {
+        // The driver ends it whether or not somebody waits for that.
+        drop(self.inner.begin_drain());
     }
 
     /// The next message, if it arrives within `timeout`; `None` also when the subscription has ended.

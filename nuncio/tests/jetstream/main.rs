@@ -11,20 +11,27 @@
 #[allow(dead_code, reason = "each module needs some of it")]
 mod support;
 
+mod acks;
 mod api;
 mod batch;
 mod cluster;
+mod consume;
 mod consumers;
 mod counter;
 mod direct;
 mod ensure;
 mod fast;
+mod fetch;
 mod get;
+mod leaders;
 mod levels;
 mod lists;
+mod ordered;
 mod outage;
 mod publish;
 mod publisher;
+mod push;
+mod restarts;
 mod schedule;
 mod snapshots;
 mod streams;

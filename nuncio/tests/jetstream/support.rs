@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nuncio::jetstream::JetStream;
 use nuncio::{Backoff, Client};
-use nuncio_testkit::NatsServer;
+use nuncio_testkit::{NatsServer, eventually_async};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
@@ -52,6 +52,40 @@ pub(crate) async fn stream(nc: &Client, name: &str, more: &str) {
 /// How many messages the stream has.
 pub(crate) async fn count(nc: &Client, name: &str) -> u64 {
     raw(nc, &format!("STREAM.INFO.{name}"), "").await["state"]["messages"].as_u64().unwrap()
+}
+
+/// Makes a durable pull consumer with these further fields of its configuration.
+pub(crate) async fn consumer(nc: &Client, stream: &str, name: &str, more: &str) {
+    let more = if more.is_empty() { String::new() } else { format!(",{more}") };
+    let body = format!(
+        r#"{{"stream_name":"{stream}","config":{{"durable_name":"{name}","ack_policy":"explicit"{more}}}}}"#
+    );
+    raw(nc, &format!("CONSUMER.CREATE.{stream}.{name}"), &body).await;
+}
+
+/// Stores the messages `1` to `count` under `<stream>.a`.
+pub(crate) async fn fill(nc: &Client, stream: &str, count: u64) {
+    fill_from(nc, stream, 1, count).await;
+}
+
+/// Stores so many messages, numbered from `first` on, under `<stream>.a`.
+pub(crate) async fn fill_from(nc: &Client, stream: &str, first: u64, count: u64) {
+    for number in first..first + count {
+        nc.publish(format!("{stream}.a"), number.to_string()).await.unwrap();
+    }
+    nc.flush().await.unwrap();
+    let stored = async || (self::count(nc, stream).await >= first + count - 1).then_some(());
+    eventually_async("the messages to be stored", SOON, stored).await.unwrap();
+}
+
+/// What the server says of a consumer.
+pub(crate) async fn consumer_info(nc: &Client, stream: &str, name: &str) -> Value {
+    raw(nc, &format!("CONSUMER.INFO.{stream}.{name}"), "").await
+}
+
+/// Within the time that what must happen has.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, future).await.expect("it takes too long")
 }
 
 /// Waits until the stream has so many messages.

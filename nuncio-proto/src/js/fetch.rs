@@ -1,0 +1,366 @@
+//! The pull of a number of messages, once.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::js::output::{End, Event, Output};
+use crate::js::pace::Pace;
+use crate::js::pull::{Body, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
+use crate::js::status::{PullStatus, StatusKind};
+
+/// How long after its expiry a pull is taken for ended though nothing was heard of its end.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the answer to a pull that does not wait may take.
+const PROMPT: Duration = Duration::from_secs(5);
+/// From this expiry on heartbeats are asked for unless told otherwise.
+const LONG: Duration = Duration::from_secs(5);
+/// Their interval then.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// Attempts in a row that nobody may answer.
+const ATTEMPTS: u32 = 3;
+
+/// What a fetch asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FetchConfig {
+    /// The most messages. Default: 1, or no limit if [`max_bytes`](Self::max_bytes) is set.
+    pub batch: Option<u64>,
+    /// The most bytes, as the server counts them: subject, reply, headers, payload.
+    pub max_bytes: Option<u64>,
+    /// Takes what is there and does not wait for more.
+    pub no_wait: bool,
+    /// How long it waits for messages. Default: 30 seconds. Without effect if `no_wait` is set.
+    pub expires: Duration,
+    /// How often the server says that it is there while it has nothing to deliver. Default: 2 seconds if `expires` is 5
+    /// seconds or more, else never.
+    pub heartbeat: Option<Duration>,
+    /// What consumers with priority groups want to know.
+    pub priority: Priority,
+    /// The pin of this client in its group.
+    pub pin: Option<String>,
+    /// The id of the first pull.
+    pub first_id: u64,
+    /// Decides what is left to chance.
+    pub seed: u64,
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self {
+            batch: None,
+            max_bytes: None,
+            no_wait: false,
+            expires: Duration::from_secs(30),
+            heartbeat: None,
+            priority: Priority::default(),
+            pin: None,
+            first_id: 1,
+            seed: 0,
+        }
+    }
+}
+
+impl FetchConfig {
+    fn batch(&self) -> u64 {
+        let default = if self.max_bytes.is_some() { UNBOUNDED } else { 1 };
+        self.batch.unwrap_or(default).clamp(1, UNBOUNDED)
+    }
+
+    fn heartbeat(&self, expires: Duration) -> Option<Duration> {
+        if self.no_wait || expires < MIN_EXPIRES {
+            return None;
+        }
+        let wanted = self.heartbeat.or((self.expires >= LONG).then_some(HEARTBEAT))?;
+        Some(heartbeat(Some(wanted), expires))
+    }
+}
+
+/// A pull that ends when its messages have come or its time is over.
+///
+/// What can be recovered from in the time that is left is: a new leader, a lost connection, a pin that has passed to
+/// another client, silence. Whatever came before an end was handed out.
+///
+/// It is used as [`Pull`](crate::js::pull::Pull) is; of the outputs it has pulls, events and the end.
+#[derive(Debug)]
+pub struct Fetch {
+    config: FetchConfig,
+    deadline: Instant,
+    /// The pull that is open.
+    open: Option<Open>,
+    next: u64,
+    left: u64,
+    left_bytes: u64,
+    received: u64,
+    pin: Option<String>,
+    connected: bool,
+    waiting: bool,
+    quiet_since: Instant,
+    retry_at: Option<Instant>,
+    pace: Pace,
+    refusals: u32,
+    ended: bool,
+    /// Every pull that was sent is known to have ended.
+    settled: bool,
+    out: VecDeque<Output>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    id: u64,
+    until: Instant,
+    heartbeat: Option<Duration>,
+}
+
+impl Fetch {
+    /// A fetch that begins now.
+    pub fn new(config: FetchConfig, now: Instant) -> Self {
+        let wait = if config.no_wait { PROMPT } else { config.expires };
+        Self {
+            deadline: now + wait.min(Duration::from_secs(100 * 365 * 24 * 3600)),
+            open: None,
+            next: config.first_id,
+            left: config.batch(),
+            left_bytes: config.max_bytes.unwrap_or(u64::MAX),
+            received: 0,
+            pin: config.pin.clone(),
+            connected: true,
+            waiting: false,
+            quiet_since: now,
+            retry_at: None,
+            pace: Pace::of_pulls(config.seed),
+            refusals: 0,
+            ended: false,
+            settled: true,
+            out: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// A message of so many bytes (subject, reply, headers and payload) has arrived; `pin` is the value of its header
+    /// `Nats-Pin-Id`. True if there is an output to poll for.
+    pub fn message(&mut self, size: usize, pin: Option<&str>) -> bool {
+        self.waiting = false;
+        self.received += 1;
+        self.left = self.left.saturating_sub(1);
+        self.left_bytes = self.left_bytes.saturating_sub(size as u64);
+        if let Some(pin) = pin.filter(|pin| self.pin.as_deref() != Some(*pin)) {
+            self.pin = Some(pin.to_owned());
+            self.tell(Event::Pinned { id: pin.to_owned() });
+        }
+        if self.left == 0 {
+            // With bytes left the server tells the end of the pull, which nobody waits for.
+            self.settled &= self.config.max_bytes.is_none();
+            self.finish(End::Complete);
+        }
+        !self.out.is_empty()
+    }
+
+    /// The server said something on the reply subject of pull `id`; without an id it is taken to be of the open one.
+    pub fn status(&mut self, id: Option<u64>, status: &PullStatus<'_>, now: Instant) {
+        let concerned = self.open.is_some_and(|open| id.is_none_or(|id| id == open.id));
+        if self.ended || !concerned {
+            return;
+        }
+        self.quiet_since = now;
+        if matches!(status.kind, StatusKind::Heartbeat { .. } | StatusKind::FlowControl) {
+            self.refusals = 0;
+            return;
+        }
+        self.open = None;
+        if let Some(end) = final_end(status.kind, status) {
+            return self.finish(end);
+        }
+        match status.kind {
+            StatusKind::SizeExceeded if self.received == 0 => {
+                self.finish(End::MessageTooLarge { max_bytes: self.config.max_bytes.unwrap_or(0) });
+            }
+            StatusKind::NoMessages
+            | StatusKind::Expired
+            | StatusKind::RequestsPending
+            | StatusKind::InterestExpired
+            | StatusKind::BatchCompleted
+            | StatusKind::EndOfBatch
+            | StatusKind::SizeExceeded => self.finish(End::Complete),
+            StatusKind::MaxWaiting => self.finish(End::TooManyWaiting),
+            StatusKind::LimitExceeded(_) => {
+                self.finish(End::LimitExceeded { description: status.description() });
+            }
+            StatusKind::LeadershipChange => self.pause(now, Some(Event::LeadershipChange)),
+            StatusKind::ServerShutdown => self.pause(now, Some(Event::ServerShutdown)),
+            StatusKind::PinMismatch => match self.pin.take() {
+                Some(_) => self.tell(Event::Unpinned),
+                None => self.pause(now, None),
+            },
+            StatusKind::NoResponders => {
+                self.refusals += 1;
+                if self.refusals >= ATTEMPTS {
+                    self.finish(End::NoResponders);
+                } else {
+                    self.pause(now, None);
+                }
+            }
+            _ => self.finish(End::Status { code: status.code, description: status.description() }),
+        }
+    }
+
+    /// Whether the application waits with nothing queued: only then silence means something.
+    pub fn waiting(&mut self, waiting: bool, now: Instant) {
+        if waiting && !self.waiting {
+            self.quiet_since = now;
+        }
+        self.waiting = waiting;
+    }
+
+    /// The connection was lost, and the pull with it.
+    pub fn disconnected(&mut self) {
+        if self.connected {
+            self.tell(Event::Disconnected);
+        }
+        self.connected = false;
+        // The server may keep the pull for as long as nobody tells it that the inbox is gone.
+        self.settled &= self.open.take().is_none();
+        self.retry_at = None;
+    }
+
+    /// The connection stands again: what is left is asked for, if there is time.
+    pub fn connected(&mut self, now: Instant) {
+        if !self.connected {
+            self.tell(Event::Reconnected);
+            self.quiet_since = now;
+        }
+        self.connected = true;
+    }
+
+    /// The time has come to `now`.
+    pub fn tick(&mut self, now: Instant) {
+        if self.ended || !self.waiting {
+            return;
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+        if self.alarm().is_some_and(|alarm| alarm <= now) {
+            let silent = now.saturating_duration_since(self.quiet_since);
+            self.tell(Event::MissedHeartbeat { silent });
+            self.open = None;
+            self.settled = false;
+            self.quiet_since = now;
+        }
+        match self.open {
+            Some(open) if open.until <= now => self.over(),
+            None if self.deadline <= now => self.over(),
+            _ => {}
+        }
+    }
+
+    /// Its time is over without a word of the server.
+    fn over(&mut self) {
+        self.settled &= self.open.is_none();
+        self.finish(match self.received {
+            0 if !self.connected => End::Disconnected,
+            0 if self.config.no_wait => End::Timeout { after: PROMPT },
+            0 if self.refusals > 0 => End::NoResponders,
+            _ => End::Complete,
+        });
+    }
+
+    /// Ends it.
+    pub fn stop(&mut self) {
+        self.settled &= self.open.is_none();
+        self.finish(End::Stopped);
+    }
+
+    /// The next output. A request counts from `now` on.
+    pub fn poll(&mut self, now: Instant) -> Option<Output> {
+        if let Some(output) = self.out.pop_front() {
+            return Some(output);
+        }
+        let due = !self.ended && self.connected && self.open.is_none() && self.retry_at.is_none();
+        if !due {
+            return None;
+        }
+        let rest = self.deadline.saturating_duration_since(now);
+        if rest.is_zero() {
+            self.over();
+            return self.out.pop_front();
+        }
+        Some(self.request(rest, now))
+    }
+
+    fn request(&mut self, rest: Duration, now: Instant) -> Output {
+        let heartbeat = self.config.heartbeat(rest);
+        let body = Body {
+            batch: self.left,
+            no_wait: self.config.no_wait,
+            expires: if self.config.no_wait { 0 } else { nanos(rest) },
+            max_bytes: self.config.max_bytes.map(|_| self.left_bytes.max(1)),
+            idle_heartbeat: heartbeat.map_or(0, nanos),
+            ..Body::of(&self.config.priority, self.pin.as_deref())
+        };
+        let id = self.next;
+        self.next += 1;
+        self.quiet_since = now;
+        let until = if self.config.no_wait { self.deadline } else { self.deadline + GRACE };
+        self.open = Some(Open { id, until, heartbeat });
+        Output::Pull { id, body: body.encode() }
+    }
+
+    /// When [`tick`](Self::tick) has something to do, if nothing happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.ended || !self.waiting {
+            return None;
+        }
+        let until = self.open.map_or(self.deadline, |open| open.until);
+        [Some(until), self.alarm(), self.retry_at].into_iter().flatten().min()
+    }
+
+    /// When something was heard last from the server, or waiting began.
+    pub fn heard(&self) -> Instant {
+        self.quiet_since
+    }
+
+    /// Messages that have arrived.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The id that the next pull would have.
+    pub fn next_id(&self) -> u64 {
+        self.next
+    }
+
+    /// The pin of this client in its group, if it has one.
+    pub fn pin(&self) -> Option<&str> {
+        self.pin.as_deref()
+    }
+
+    /// Whether nothing can arrive any more for any of its pulls.
+    pub fn is_settled(&self) -> bool {
+        self.ended && self.settled
+    }
+
+    fn alarm(&self) -> Option<Instant> {
+        Some(self.quiet_since + self.open?.heartbeat? * 2)
+    }
+
+    fn pause(&mut self, now: Instant, event: Option<Event>) {
+        event.into_iter().for_each(|event| self.tell(event));
+        self.retry_at = Some(now + self.pace.next());
+    }
+
+    fn tell(&mut self, event: Event) {
+        if !self.ended {
+            self.out.push_back(Output::Event(event));
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        if !self.ended {
+            self.ended = true;
+            self.out.push_back(Output::End(end));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

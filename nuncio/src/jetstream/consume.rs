@@ -1,0 +1,255 @@
+//! Messages of a pull consumer without end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use nuncio_proto::js::output::{End, Output, Presence};
+use nuncio_proto::js::pull::{MIN_EXPIRES, Pull, PullConfig};
+use nuncio_proto::js::status::PullStatus;
+
+use crate::Message;
+use crate::driver::shared::now;
+use crate::jetstream::consume_events::ConsumeEvents;
+use crate::jetstream::consumer::open_inbox;
+use crate::jetstream::engine::{Engine, Taken, forward};
+use crate::jetstream::flow::Flow;
+use crate::jetstream::ground::Ground;
+use crate::jetstream::priority::{self, option, priority_options};
+use crate::jetstream::{ConsumeError, Consumer, JsMessage};
+
+/// Consuming about to begin: set its options, then await it.
+///
+/// Returned by [`Consumer::consume`]. Awaiting it is complete at once; the server is asked for messages in the same step.
+///
+/// Without options it keeps up to 500 messages asked for, or as many as the consumer allows, and asks for more once half
+/// of them have been taken.
+///
+/// # Errors
+///
+/// [`ConsumeError`]: an option that cannot be, a connection that is draining or closed.
+///
+/// # Cancel safety
+///
+/// Dropped before it is polled, nothing is asked for.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is consumed until this is awaited"]
+pub struct Consume<'a> {
+    consumer: &'a Consumer,
+    config: PullConfig,
+}
+
+impl<'a> Consume<'a> {
+    pub(crate) fn new(consumer: &'a Consumer) -> Self {
+        Self { consumer, config: PullConfig::default() }
+    }
+
+    /// How many messages may be asked for and not yet taken. Default: 500, or no limit of messages where
+    /// [`max_bytes`](Self::max_bytes) is set.
+    pub fn max_messages(mut self, messages: u64) -> Self {
+        self.config.max_messages = Some(messages);
+        self
+    }
+
+    /// How many bytes may be asked for and not yet taken, counted as the server does: subject, reply, headers and
+    /// payload. Default: no limit. A message that is larger is the end.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.config.max_bytes = Some(bytes);
+        self
+    }
+
+    /// More is asked for once no more than so many messages are to come. Default: half of
+    /// [`max_messages`](Self::max_messages).
+    pub fn threshold_messages(mut self, messages: u64) -> Self {
+        self.config.threshold_messages = Some(messages);
+        self
+    }
+
+    /// More is asked for once no more than so many bytes are to come. Default: half of [`max_bytes`](Self::max_bytes).
+    pub fn threshold_bytes(mut self, bytes: u64) -> Self {
+        self.config.threshold_bytes = Some(bytes);
+        self
+    }
+
+    /// How long each pull waits at the server, 1 second at least. Default: 30 seconds, or what the consumer allows.
+    pub fn expires(mut self, expires: Duration) -> Self {
+        self.config.expires = expires;
+        self.config.adapt = false;
+        self
+    }
+
+    /// How often the server shows that it is there while it has nothing to deliver; twice that without a word makes the
+    /// client ask anew. Half of [`expires`](Self::expires) at most. Default: 1.5 seconds while messages come, since a pull
+    /// that reaches a leader in the moment of its change is lost without a word; once nothing came during a whole pull,
+    /// half of `expires`, within 0.5 and 30 seconds.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.config.heartbeat = Some(interval);
+        self
+    }
+
+    /// Ends by itself after so many messages. Default: never.
+    pub fn stop_after(mut self, messages: u64) -> Self {
+        self.config.stop_after = Some(messages);
+        self
+    }
+
+    priority_options!();
+
+    fn check(&self) -> Result<(), ConsumeError> {
+        let config = &self.config;
+        if config.max_messages == Some(0) || config.max_bytes == Some(0) {
+            return Err(option("max_messages", "without room nothing can come"));
+        }
+        if config.stop_after == Some(0) {
+            return Err(option("stop_after", "consuming 0 messages has no use"));
+        }
+        if config.expires < MIN_EXPIRES {
+            return Err(option("expires", "it has to be 1 second or more"));
+        }
+        if config.heartbeat.is_some_and(|heartbeat| heartbeat > config.expires / 2) {
+            return Err(option("heartbeat", "the server takes half of `expires` at most"));
+        }
+        priority::check(&config.priority)
+    }
+
+    fn begin(&mut self) -> Result<Messages, ConsumeError> {
+        self.check()?;
+        let consumer = self.consumer;
+        let mut config = self.config.clone();
+        config.seed = fastrand::u64(..);
+        // What the application insists on is the consumer's to refuse.
+        config.adapt &= config.max_messages.is_none() && config.max_bytes.is_none();
+        if let Some(of) = consumer.config().filter(|_| config.adapt) {
+            config.max_messages = of.max_batch.filter(|most| (1..500).contains(most));
+            config.expires = of.max_expires.unwrap_or(config.expires).min(config.expires);
+        }
+        let (inbox, subscription) = open_inbox(consumer.js())?;
+        let ground = consumer.ground(inbox, config.priority.group.is_some())?;
+        let now = now();
+        Ok(Messages { flow: Flow::new(Pull::new(config, now), ground, subscription, now) })
+    }
+}
+
+impl Future for Consume<'_> {
+    type Output = Result<Messages, ConsumeError>;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.begin())
+    }
+}
+
+/// The messages of a pull consumer: a [`Stream`] that goes on over lost connections, new leaders and silence.
+///
+/// It ends for good when it is stopped or drained, or after the messages asked for; and with one error, its last item, when
+/// the consumer or stream is gone, pulls are refused, or the connection is closed. What it recovers from by itself is told
+/// by [`events`](Self::events).
+///
+/// It works while it is awaited: it has no task. Messages that have arrived wait in memory, at most as many as were asked
+/// for, and the server waits for their acknowledgement in the meantime; see [`JsMessage::keep_alive`].
+///
+/// Dropping it is as [`stop`](Self::stop).
+#[derive(Debug)]
+#[must_use = "messages arrive while it is awaited"]
+pub struct Messages {
+    flow: Flow<Pull>,
+}
+
+impl Messages {
+    /// The next message; `None` when it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], once, at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a message that was not returned is returned by the next call.
+    pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
+        self.flow.next().await
+    }
+
+    /// Listens to what happens besides messages, from now on.
+    pub fn events(&self) -> ConsumeEvents {
+        self.flow.events()
+    }
+
+    /// Ends it: nothing more is asked for, and what has arrived and was not returned is given back to the server, to be
+    /// delivered again at once.
+    pub fn stop(&mut self) {
+        self.flow.stop();
+    }
+
+    /// Asks for nothing more. [`next`](Self::next) goes on to return what has arrived, and then ends.
+    pub fn drain(&mut self) {
+        self.flow.engine.drain();
+        self.flow.start_drain();
+    }
+
+    /// Why it has ended; `None` before, and when the connection was what ended.
+    pub fn ended(&self) -> Option<&End> {
+        self.flow.end()
+    }
+
+    /// Figures of it.
+    pub fn stats(&self) -> ConsumeStats {
+        let pull = &self.flow.engine;
+        self.flow.stats(pull.delivered(), pull.pending().messages)
+    }
+}
+
+impl Stream for Messages {
+    type Item = Result<JsMessage, ConsumeError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.flow.poll_next(cx)
+    }
+}
+
+/// Figures of a consumer's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumeStats {
+    /// Messages returned.
+    pub delivered: u64,
+    /// Messages that have arrived and wait to be returned, with what the server said between them.
+    pub buffered: usize,
+    /// Messages that have been asked for and not yet returned.
+    pub pending: u64,
+    /// How long ago something was heard from the server, as far as it has been looked at.
+    pub last_heard: Duration,
+}
+
+impl<E: Engine> Flow<E> {
+    pub(crate) fn stats(&self, delivered: u64, pending: u64) -> ConsumeStats {
+        let last_heard = now().saturating_duration_since(self.engine.heard());
+        ConsumeStats { delivered, buffered: self.buffered(), pending, last_heard }
+    }
+}
+
+impl Engine for Pull {
+    #[inline]
+    fn message(&mut self, message: &Message, ground: &Ground, _: Instant) -> Taken {
+        let pin = if ground.grouped { message.header("Nats-Pin-Id") } else { None };
+        Taken { hand_out: true, due: self.message(message.len(), pin) }
+    }
+
+    fn status(&mut self, message: &Message, ground: &Ground, status: &PullStatus<'_>, now: Instant) {
+        self.status(ground.pull_id(message.subject_bytes()), status, now);
+    }
+
+    forward!();
+
+    fn poll(&mut self, now: Instant) -> Option<Output> {
+        self.poll(now)
+    }
+
+    fn drained(&mut self) {
+        self.drained();
+    }
+
+    fn probed(&mut self, presence: Presence) {
+        self.probed(presence);
+    }
+}

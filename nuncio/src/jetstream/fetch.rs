@@ -1,0 +1,275 @@
+//! Some messages of a pull consumer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use nuncio_proto::js::fetch::{self, FetchConfig};
+use nuncio_proto::js::output::{End, Output};
+use nuncio_proto::js::status::PullStatus;
+
+use crate::Message;
+use crate::driver::shared::now;
+use crate::jetstream::consume_events::ConsumeEvents;
+use crate::jetstream::consumer::{Spare, open_inbox};
+use crate::jetstream::engine::{Engine, Taken, forward};
+use crate::jetstream::flow::Flow;
+use crate::jetstream::ground::Ground;
+use crate::jetstream::priority::{self, option, priority_options};
+use crate::jetstream::{ConsumeError, Consumer, JsMessage};
+
+/// A fetch about to begin: set its options, then await it.
+///
+/// Returned by [`Consumer::fetch`] and [`Consumer::fetch_bytes`]. Awaiting it is complete at once; the server is asked in
+/// the same step.
+///
+/// # Errors
+///
+/// [`ConsumeError`]: an option that cannot be, a connection that is draining or closed.
+///
+/// # Cancel safety
+///
+/// Dropped before it is polled, nothing is asked for.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is fetched until this is awaited"]
+pub struct Fetch<'a> {
+    consumer: &'a Consumer,
+    config: FetchConfig,
+}
+
+impl<'a> Fetch<'a> {
+    pub(crate) fn messages(consumer: &'a Consumer, messages: u64) -> Self {
+        let mut config = FetchConfig::default();
+        config.batch = Some(messages);
+        Self { consumer, config }
+    }
+
+    pub(crate) fn bytes(consumer: &'a Consumer, bytes: u64) -> Self {
+        Self { consumer, config: FetchConfig::default() }.max_bytes(bytes)
+    }
+
+    /// How many bytes may come in all, counted as the server does: subject, reply, headers and payload. Default: no
+    /// limit.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.config.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Takes what is there and does not wait for more.
+    pub fn no_wait(mut self) -> Self {
+        self.config.no_wait = true;
+        self
+    }
+
+    /// How long to wait for messages. Default: 30 seconds.
+    pub fn expires(mut self, expires: Duration) -> Self {
+        self.config.expires = expires;
+        self
+    }
+
+    /// How often the server shows that it is there while it has nothing to deliver; twice that without a word makes the
+    /// client ask anew. Half of [`expires`](Self::expires) at most. Default: 2 seconds if `expires` is 5 seconds or more,
+    /// else never.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.config.heartbeat = Some(interval);
+        self
+    }
+
+    priority_options!();
+
+    fn check(&self) -> Result<(), ConsumeError> {
+        let config = &self.config;
+        if config.batch == Some(0) || config.max_bytes == Some(0) {
+            return Err(option("fetch", "fetching nothing has no use"));
+        }
+        if config.expires.is_zero() && !config.no_wait {
+            return Err(option("expires", "without time to wait it has to be `no_wait`"));
+        }
+        if config.heartbeat.is_some_and(|heartbeat| heartbeat > config.expires / 2) {
+            return Err(option("heartbeat", "the server takes half of `expires` at most"));
+        }
+        priority::check(&config.priority)
+    }
+
+    fn begin(&mut self) -> Result<Fetched, ConsumeError> {
+        self.check()?;
+        let consumer = self.consumer;
+        let spare = match consumer.take_spare() {
+            Some(spare) => spare,
+            None => {
+                let (inbox, subscription) = open_inbox(consumer.js())?;
+                Spare { subscription, inbox, next_id: 1 }
+            }
+        };
+        let mut config = self.config.clone();
+        config.first_id = spare.next_id;
+        config.seed = fastrand::u64(..);
+        let group = config.priority.group.clone();
+        config.pin = group.as_deref().and_then(|group| consumer.pin(group));
+        let ground = consumer.ground(spare.inbox, group.is_some())?;
+        let now = now();
+        let flow = Flow::new(fetch::Fetch::new(config, now), ground, spare.subscription, now);
+        Ok(Fetched { flow, consumer: consumer.clone(), group })
+    }
+}
+
+impl Future for Fetch<'_> {
+    type Output = Result<Fetched, ConsumeError>;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.begin())
+    }
+}
+
+/// The messages of a fetch: a [`Stream`] that ends when they have come, when there are no more, or when the time is over.
+///
+/// Over a lost connection, a new leader or silence it asks again for what is left, in the time that is left. An error is
+/// its last item.
+///
+/// Dropping it before its end gives back to the server what has arrived and was not returned, to be delivered again at
+/// once.
+#[derive(Debug)]
+#[must_use = "messages arrive while it is awaited"]
+pub struct Fetched {
+    flow: Flow<fetch::Fetch>,
+    consumer: Consumer,
+    group: Option<String>,
+}
+
+impl Fetched {
+    /// The next message; `None` when it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], once, at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a message that was not returned is returned by the next call.
+    pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
+        std::future::poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// Listens to what happens besides messages, from now on.
+    pub fn events(&self) -> ConsumeEvents {
+        self.flow.events()
+    }
+
+    /// Why it has ended; `None` before, and when the connection was what ended.
+    pub fn ended(&self) -> Option<&End> {
+        self.flow.end()
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<JsMessage, ConsumeError>>> {
+        let item = ready!(self.flow.poll_next(cx));
+        if !matches!(item, Some(Ok(_))) {
+            self.hand_over();
+        }
+        Poll::Ready(item)
+    }
+
+    /// Leaves to the next fetch what it can use.
+    fn hand_over(&mut self) {
+        if let Some(group) = &self.group {
+            self.consumer.set_pin(group, self.flow.engine.pin());
+        }
+        let Some(subscription) = self.flow.take_subscription() else { return };
+        if self.flow.engine.is_settled() {
+            let inbox = std::mem::take(&mut self.flow.ground.inbox);
+            self.consumer.keep_spare(Spare { subscription, inbox, next_id: self.flow.engine.next_id() });
+        }
+    }
+}
+
+impl Stream for Fetched {
+    type Item = Result<JsMessage, ConsumeError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_message(cx)
+    }
+}
+
+/// One message about to be fetched: set its options, then await it.
+///
+/// Returned by [`Consumer::next`]. `None` means that there was none in time.
+///
+/// # Errors
+///
+/// [`ConsumeError`]: an option that cannot be, a consumer that is gone or refuses, a connection that is lost when the
+/// time is over, or closed.
+///
+/// # Cancel safety
+///
+/// Dropped before it is complete, a message that has arrived meanwhile is given back to the server, to be delivered again at
+/// once.
+#[derive(Debug)]
+#[must_use = "nothing is fetched until this is awaited"]
+pub struct Next<'a> {
+    fetch: Fetch<'a>,
+    batch: Option<Fetched>,
+}
+
+impl<'a> Next<'a> {
+    pub(crate) fn new(consumer: &'a Consumer) -> Self {
+        Self { fetch: Fetch::messages(consumer, 1), batch: None }
+    }
+
+    /// How long to wait for it. Default: 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.fetch = self.fetch.expires(timeout);
+        self
+    }
+
+    /// Takes it if it is there and does not wait for it.
+    pub fn no_wait(mut self) -> Self {
+        self.fetch = self.fetch.no_wait();
+        self
+    }
+
+    /// Pulls for this priority group, which a consumer with groups needs (ADR-42). Needs 2.11.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.fetch = self.fetch.group(group);
+        self
+    }
+}
+
+impl Future for Next<'_> {
+    type Output = Result<Option<JsMessage>, ConsumeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let batch = match &mut this.batch {
+            Some(batch) => batch,
+            empty => empty.insert(this.fetch.begin()?),
+        };
+        let item = ready!(batch.poll_message(cx));
+        if matches!(item, Some(Ok(_))) {
+            // It is complete with that, which leaves its subscription to the next.
+            let _ = batch.poll_message(cx);
+        }
+        Poll::Ready(item.transpose())
+    }
+}
+
+impl Engine for fetch::Fetch {
+    fn message(&mut self, message: &Message, ground: &Ground, _: Instant) -> Taken {
+        let pin = if ground.grouped { message.header("Nats-Pin-Id") } else { None };
+        Taken { hand_out: true, due: self.message(message.len(), pin) }
+    }
+
+    fn status(&mut self, message: &Message, ground: &Ground, status: &PullStatus<'_>, now: Instant) {
+        self.status(ground.pull_id(message.subject_bytes()), status, now);
+    }
+
+    forward!();
+
+    fn poll(&mut self, now: Instant) -> Option<Output> {
+        self.poll(now)
+    }
+
+    fn drained(&mut self) {
+        self.stop();
+    }
+}

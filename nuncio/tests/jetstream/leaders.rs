@@ -1,0 +1,158 @@
+//! Consuming from a cluster of which the leaders change.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use nuncio::Client;
+use nuncio::jetstream::JetStream;
+use nuncio_testkit::{Cluster, eventually, eventually_async};
+
+use crate::support::*;
+
+const LONGEST_STALL: Duration = Duration::from_secs(5);
+
+async fn cluster() -> (Cluster, Client, JetStream) {
+    let cluster = Cluster::of(3).jetstream().start().await.unwrap();
+    let nc = nuncio::connect(cluster.urls().join(",")).max_reconnects(None).await.unwrap();
+    let js = nc.jetstream().timeout(SOON);
+    let body = r#"{"name":"S","subjects":["S.>"],"storage":"file","num_replicas":3}"#;
+    let made = async || {
+        let answer = nc.request("$JS.API.STREAM.CREATE.S", body).timeout(SOON).await.ok()?;
+        answer.json::<serde_json::Value>().ok()?.get("error").is_none().then_some(())
+    };
+    eventually_async("the stream to be made", SOON, made).await.unwrap();
+    (cluster, nc, js)
+}
+
+/// Whether the server has a new leader elected; there is nobody to answer for a moment, perhaps.
+async fn step_down(nc: &Client, what: &str) {
+    let done = async || {
+        let answer = nc.request(format!("$JS.API.{what}"), "").timeout(Duration::from_secs(2)).await.ok()?;
+        (answer.json::<serde_json::Value>().ok()?["success"] == true).then_some(())
+    };
+    eventually_async("the leader to step down", SOON, done).await.unwrap();
+}
+
+#[tokio::test]
+async fn consuming_does_not_stall_when_leaders_step_down() {
+    let (_cluster, nc, js) = cluster().await;
+    consumer(&nc, "S", "C", r#""ack_wait":2000000000"#).await;
+    let consumer = js.bind_stream("S").unwrap().consumer("C").await.unwrap();
+    let mut messages = consumer.consume().max_messages(20).await.unwrap();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel();
+    let publisher = nc.clone();
+    // A message each few milliseconds, each stored.
+    let publishing = tokio::spawn(async move {
+        let mut number = 0u64;
+        while stopped.try_recv().is_err() {
+            let payload = (number + 1).to_string();
+            let stored = publisher.request("S.a", &payload).timeout(Duration::from_secs(2)).await;
+            if stored
+                .is_ok_and(|ack| ack.json::<serde_json::Value>().is_ok_and(|ack| ack.get("seq").is_some()))
+            {
+                number += 1;
+            }
+        }
+        number
+    });
+    let counter = Arc::new(AtomicU64::new(0));
+    let came = Arc::clone(&counter);
+    let leaders = nc.clone();
+    let stepping = tokio::spawn(async move {
+        for what in
+            ["CONSUMER.LEADER.STEPDOWN.S.C", "STREAM.LEADER.STEPDOWN.S", "CONSUMER.LEADER.STEPDOWN.S.C"]
+        {
+            let before = came.load(Ordering::Relaxed);
+            step_down(&leaders, what).await;
+            // So that messages flow again between two of them.
+            let flows = || came.load(Ordering::Relaxed) > before + 200;
+            eventually("messages to flow again", SOON, flows).await.unwrap();
+        }
+        let _ = stop.send(());
+    });
+    let mut seen = BTreeSet::new();
+    let mut longest = Duration::ZERO;
+    let mut last = Instant::now();
+    let mut published = None;
+    let mut publishing = publishing;
+    while published.is_none_or(|published| (seen.len() as u64) < published) {
+        tokio::select! {
+            message = soon(messages.next()) => {
+                let message = message.unwrap().unwrap();
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+                seen.insert(message.text().unwrap().parse::<u64>().unwrap());
+                counter.store(seen.len() as u64, Ordering::Relaxed);
+                message.ack().await.unwrap();
+            }
+            count = &mut publishing, if published.is_none() => published = Some(count.unwrap()),
+        }
+    }
+    stepping.await.unwrap();
+    assert!(seen.len() > 600, "only {} messages", seen.len());
+    assert!(longest < LONGEST_STALL, "nothing came for {longest:?}");
+}
+
+#[tokio::test]
+async fn consuming_goes_on_when_the_server_of_the_leader_is_stopped() {
+    let (mut cluster, nc, js) = cluster().await;
+    consumer(&nc, "S", "C", r#""ack_wait":1000000000"#).await;
+    let consumer = js.bind_stream("S").unwrap().consumer("C").await.unwrap();
+    let mut messages = consumer.consume().max_messages(20).await.unwrap();
+    let stored = async |nc: &Client, number: u64| {
+        let publish = async || {
+            let payload = number.to_string();
+            let ack = nc.request("S.a", &payload).header("Nats-Msg-Id", &payload);
+            let ack = ack.timeout(Duration::from_secs(2)).await.ok()?;
+            ack.json::<serde_json::Value>().ok()?.get("seq").map(drop)
+        };
+        eventually_async("the message to be stored", SOON, publish).await.unwrap();
+    };
+    for number in 1..=5 {
+        stored(&nc, number).await;
+    }
+    for _ in 1..=5 {
+        soon(messages.next()).await.unwrap().unwrap().double_ack().await.unwrap();
+    }
+    let info = consumer_info(&nc, "S", "C").await;
+    let leader = info["cluster"]["leader"].as_str().unwrap().to_owned();
+    let index = cluster.nodes().iter().position(|node| node.name() == leader).unwrap();
+    cluster.stop(index).await.unwrap();
+    for number in 6..=10 {
+        stored(&nc, number).await;
+    }
+    let mut seen = BTreeSet::new();
+    while seen.len() < 5 {
+        let message = soon(messages.next()).await.unwrap().unwrap();
+        let number = message.text().unwrap().parse::<u64>().unwrap();
+        if number > 5 {
+            seen.insert(number);
+        }
+        message.ack().await.unwrap();
+    }
+    assert_eq!(seen, (6..=10).collect());
+}
+
+#[tokio::test]
+async fn an_ordered_consumer_goes_on_when_the_server_of_its_part_is_killed() {
+    let (mut cluster, nc, js) = cluster().await;
+    for number in 1..=50u64 {
+        let payload = number.to_string();
+        nc.request("S.a", &payload).timeout(SOON).await.unwrap();
+    }
+    let mut messages = js.ordered_consumer("S").max_messages(10).await.unwrap();
+    for number in 1..=50u64 {
+        if number == 25 {
+            let info = consumer_info(&nc, "S", messages.consumer_name()).await;
+            let leader = info["cluster"]["leader"].as_str().unwrap().to_owned();
+            let index = cluster.nodes().iter().position(|node| node.name() == leader).unwrap();
+            cluster.kill(index).unwrap();
+        }
+        // Two heartbeats of silence, and an election.
+        let message = tokio::time::timeout(SOON * 2, messages.next()).await;
+        let message = message.unwrap().unwrap().unwrap();
+        assert_eq!(message.text().unwrap(), number.to_string());
+    }
+}
