@@ -1,10 +1,15 @@
 //! JetStream as the commands use it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use nuncio::context::Context;
-use nuncio::jetstream::JetStream;
+use nuncio::jetstream::{JetStream, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::connect::{Settings, connect};
 use crate::exit::{Failure, tell};
@@ -95,6 +100,56 @@ pub(crate) fn age(text: &str) -> Result<Limit<Duration>, String> {
     match text {
         "none" => Ok(Limit(None)),
         text => crate::syntax::duration(text).map(Some).map(Limit),
+    }
+}
+
+/// A moment as 2030-01-31T12:00:00Z.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| format!("{error}; write it as 2030-01-31T12:00:00Z"))
+}
+
+/// The JSON object in a file; an empty one without a file.
+pub(crate) fn object(path: Option<&Path>) -> Result<Map<String, Value>, Failure> {
+    let Some(path) = path else { return Ok(Map::new()) };
+    let fault = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+    let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| fault(format!("it is no JSON object with a configuration: {error}")))
+}
+
+/// A configuration with the fields of a file.
+pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(
+    base: T,
+    file: &Map<String, Value>,
+) -> Result<T, Failure> {
+    if file.is_empty() {
+        return Ok(base);
+    }
+    let fault = |error: serde_json::Error| Failure::usage(format!("--config: {error}"));
+    let Value::Object(mut map) = serde_json::to_value(&base).map_err(fault)? else { return Ok(base) };
+    map.extend(file.clone());
+    serde_json::from_value(Value::Object(map)).map_err(fault)
+}
+
+/// Serializes what a server tells, with the words that it leaves out of the configuration for being the default.
+pub(crate) fn with_defaults<S: Serializer>(
+    info: &impl Serialize,
+    words: &[(&str, &str)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut info = serde_json::to_value(info).map_err(S::Error::custom)?;
+    if let Some(config) = info.get_mut("config").and_then(Value::as_object_mut) {
+        for (field, word) in words {
+            config.entry(*field).or_insert_with(|| Value::from(*word));
+        }
+    }
+    info.serialize(serializer)
+}
+
+/// Sets a field to what an option says, if it is given.
+pub(crate) fn set<T, O>(field: &mut T, option: Option<O>, value: impl FnOnce(O) -> T) {
+    if let Some(option) = option {
+        *field = value(option);
     }
 }
 

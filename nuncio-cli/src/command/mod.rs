@@ -1,6 +1,7 @@
 //! The commands, one a file: what may be written, what it means, and how it is done.
 
 mod bench;
+mod consumer;
 mod context;
 mod events;
 mod publish;
@@ -72,6 +73,7 @@ commands! {
     Events("events"): events;
     Server("server"): server;
     Stream("stream"): stream;
+    Consumer("consumer"): consumer;
     Context("context"): context;
     Bench("bench"): bench;
 }

@@ -51,6 +51,12 @@ async fn the_help_of_streams() {
 }
 
 #[tokio::test]
+async fn the_help_of_consumers() {
+    let verbs = ["ls", "report", "info", "add", "pause", "resume", "rm"];
+    assert_golden("consumer-help.txt", &helps("consumer", &verbs).await);
+}
+
+#[tokio::test]
 async fn what_contexts_look_like() {
     let full = r#"{
         "description": "everything", "url": "nats://joe:s3cr3t@a.example, tls://b.example:4333/",

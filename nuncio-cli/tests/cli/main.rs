@@ -4,6 +4,7 @@
 
 mod auth;
 mod bench;
+mod consumer;
 mod context;
 mod ending;
 mod events;

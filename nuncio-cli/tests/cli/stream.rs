@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::{client, jetstream, of, program, run};
 
-async fn fine(server: &NatsServer, arguments: &[&str]) -> String {
+pub(crate) async fn fine(server: &NatsServer, arguments: &[&str]) -> String {
     run(of(server, arguments)).await.fine().text().to_owned()
 }
 
-async fn object(server: &NatsServer, arguments: &[&str]) -> Value {
+pub(crate) async fn object(server: &NatsServer, arguments: &[&str]) -> Value {
     let text = fine(server, &[arguments, &["--json"]].concat()).await;
     serde_json::from_str(&text).unwrap()
 }
 
 /// A server with a stream that holds messages "0" to "4", the even ones on orders.even.
-async fn orders() -> NatsServer {
+pub(crate) async fn orders() -> NatsServer {
     let server = jetstream().await;
     fine(&server, &["stream", "add", "ORDERS", "--subjects", "orders.>"]).await;
     let nc = nuncio::connect(server.url()).await.unwrap();
@@ -27,7 +27,7 @@ async fn orders() -> NatsServer {
     server
 }
 
-fn keys(object: &Value) -> Vec<&str> {
+pub(crate) fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
@@ -74,11 +74,22 @@ async fn a_stream_is_made_as_the_options_say() {
         "allow_direct": true, "description": "of all",
     });
     for (field, value) in wanted.as_object().unwrap() {
-        // What is the default need not be told.
-        let has = made["config"].get(field).unwrap_or(&Value::Null);
-        assert_eq!(has, value, "{field}");
+        assert_eq!(&made["config"][field], value, "{field}");
     }
     assert_eq!(object(&server, &["stream", "info", "S"]).await["config"], made["config"]);
+    let text = fine(&server, &["stream", "info", "S"]).await;
+    assert!(text.starts_with("stream \"S\"\n  created: "), "{text}");
+    assert!(text.contains("\n  subjects: a, b.*\n  storage: memory, replicas: 1\n"), "{text}");
+    assert!(text.contains("\n  most bytes: 1.0 MiB\n  greatest age: 3600s\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_the_default_is_told_as_well() {
+    let server = jetstream().await;
+    let config = &object(&server, &["stream", "add", "S"]).await["config"];
+    assert_eq!((&config["storage"], &config["retention"]), (&json!("file"), &json!("limits")));
+    assert_eq!((&config["discard"], &config["compression"]), (&json!("old"), &json!("none")));
+    assert_eq!((&config["subjects"], &config["num_replicas"]), (&json!(["S"]), &json!(1)));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use nuncio::jetstream::StreamConfig;
 use serde_json::{Map, Value};
 
 use crate::exit::Failure;
-use crate::jetstream::{Limit, age, limit};
+use crate::jetstream::{Limit, age, limit, object, overlaid, set};
 
 /// What a stream is to be; what is not given is left as it is, or as the server has it by default.
 #[derive(Args, Debug)]
@@ -73,15 +73,7 @@ pub(crate) struct Wanted {
 
 impl ConfigArgs {
     pub(crate) fn resolve(self: Box<Self>) -> Result<Wanted, Failure> {
-        let file = match &self.config {
-            None => Map::new(),
-            Some(path) => {
-                let fault = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
-                let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-                serde_json::from_slice(&text)
-                    .map_err(|error| fault(format!("it is no JSON object with a configuration: {error}")))?
-            }
-        };
+        let file = object(self.config.as_deref())?;
         let max_message_size = match self.max_msg_size {
             None => None,
             Some(Limit(None)) => Some(Limit(None)),
@@ -102,7 +94,9 @@ impl Wanted {
     /// This configuration with what is wanted; its name stays.
     pub(crate) fn apply(&self, base: StreamConfig) -> Result<StreamConfig, Failure> {
         let options = &self.options;
-        let mut config = self.with_file(base)?;
+        let name = base.name.clone();
+        let mut config = overlaid(base, &self.file)?;
+        config.name = name;
         set(&mut config.subjects, options.subjects.as_ref(), Clone::clone);
         set(&mut config.description, options.description.as_ref(), |text| {
             Some(text.clone()).filter(|text| !text.is_empty())
@@ -121,23 +115,5 @@ impl Wanted {
         set(&mut config.duplicate_window, options.duplicate_window, Some);
         set(&mut config.allow_direct, options.allow_direct, |on| on);
         Ok(config)
-    }
-
-    fn with_file(&self, base: StreamConfig) -> Result<StreamConfig, Failure> {
-        if self.file.is_empty() {
-            return Ok(base);
-        }
-        let fault = |error: serde_json::Error| Failure::usage(format!("--config: {error}"));
-        let Value::Object(mut map) = serde_json::to_value(&base).map_err(fault)? else { return Ok(base) };
-        map.extend(self.file.clone());
-        let mut config: StreamConfig = serde_json::from_value(Value::Object(map)).map_err(fault)?;
-        config.name = base.name;
-        Ok(config)
-    }
-}
-
-fn set<T, O>(field: &mut T, option: Option<O>, value: impl FnOnce(O) -> T) {
-    if let Some(option) = option {
-        *field = value(option);
     }
 }

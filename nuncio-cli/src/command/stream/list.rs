@@ -1,5 +1,7 @@
 //! `nuncio stream ls` and `nuncio stream report`.
 
+use std::io::{self, Write};
+
 use clap::Args;
 use nuncio::jetstream::{JetStream, StreamInfo, Timestamp};
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde::Serialize;
 use crate::connect::Settings;
 use crate::exit::Failure;
 use crate::jetstream::{Api, tell_missing};
-use crate::output::Output;
+use crate::output::{Output, Show, printable};
 use crate::table::{Column, Row, size};
 
 /// List streams; with --json one object each (stream, subjects, description, created).
@@ -66,9 +68,9 @@ struct Name {
     stream: String,
 }
 
-impl crate::output::Show for Name {
-    fn show(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
-        writeln!(out, "{}", crate::output::printable(&self.stream))
+impl Show for Name {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", printable(&self.stream))
     }
 }
 

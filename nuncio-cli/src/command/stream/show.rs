@@ -4,17 +4,18 @@ use std::io::{self, Write};
 
 use clap::Args;
 use nuncio::jetstream::StreamInfo;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::command::stream::Which;
 use crate::connect::Settings;
 use crate::exit::Failure;
+use crate::jetstream::with_defaults;
 use crate::output::{Output, Show, printable};
 use crate::table::size;
 
 /// Show a stream: its configuration and what it holds.
 ///
-/// With --json it is one object as the server has it: config, created, state and more.
+/// With --json it is one object in the words of the server: config (limits that are not set left out), created, state and more.
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
     #[command(flatten)]
@@ -32,14 +33,21 @@ impl Syntax {
 }
 
 /// A stream, as the server tells of it.
-#[derive(Serialize)]
-#[serde(transparent)]
 pub(crate) struct Whole<'a>(pub(crate) &'a StreamInfo);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let words =
+            [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
+        with_defaults(self.0, &words, serializer)
+    }
+}
 
 impl Show for Whole<'_> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self(info) = self;
         let (config, state) = (&info.config, &info.state);
+        writeln!(out, "stream \"{}\"", printable(&config.name))?;
         let mut line = |name: &str, value: String| writeln!(out, "  {name}: {}", printable(&value));
         line("created", info.created.to_string())?;
         if let Some(description) = &config.description {

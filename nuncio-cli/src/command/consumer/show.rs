@@ -1,0 +1,114 @@
+//! `nuncio consumer info`.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use nuncio::jetstream::{ConsumerConfig, ConsumerInfo, DeliverPolicy};
+use serde::{Serialize, Serializer};
+
+use crate::command::consumer::Which;
+use crate::connect::Settings;
+use crate::exit::Failure;
+use crate::jetstream::with_defaults;
+use crate::output::{Output, Show, printable};
+
+/// Show a consumer: its configuration and how far it is.
+///
+/// With --json it is one object in the words of the server: stream_name, name, created, config (limits that are not set left
+/// out) and more.
+#[derive(Debug, Args)]
+pub(crate) struct Syntax {
+    #[command(flatten)]
+    which: Which,
+}
+
+pub(crate) struct Task {
+    which: Which,
+}
+
+impl Syntax {
+    pub(crate) fn resolve(self) -> Task {
+        Task { which: self.which }
+    }
+}
+
+/// A consumer, as the server tells of it.
+pub(crate) struct Whole<'a>(pub(crate) &'a ConsumerInfo);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let words = [("ack_policy", "none"), ("deliver_policy", "all"), ("replay_policy", "instant")];
+        with_defaults(self.0, &words, serializer)
+    }
+}
+
+/// The filters, with commas between.
+pub(crate) fn filters(config: &ConsumerConfig) -> String {
+    let all: Vec<&str> =
+        config.filter_subject.iter().chain(&config.filter_subjects).map(String::as_str).collect();
+    all.join(",")
+}
+
+fn start(policy: &DeliverPolicy) -> String {
+    match policy {
+        DeliverPolicy::All => "all".into(),
+        DeliverPolicy::Last => "last".into(),
+        DeliverPolicy::New => "new".into(),
+        DeliverPolicy::LastPerSubject => "last-per-subject".into(),
+        DeliverPolicy::ByStartSequence { start_sequence } => start_sequence.to_string(),
+        DeliverPolicy::ByStartTime { start_time } => start_time.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+impl Show for Whole<'_> {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self(info) = self;
+        let config = &info.config;
+        writeln!(
+            out,
+            "consumer \"{}\" of stream \"{}\"",
+            printable(&info.name),
+            printable(&info.stream_name)
+        )?;
+        let mut line = |name: &str, value: String| writeln!(out, "  {name}: {}", printable(&value));
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let waits = match config.max_ack_pending {
+            Some(-1) => Some("without limit".to_owned()),
+            most => most.map(|n| n.to_string()),
+        };
+        for (name, value) in [
+            ("created", Some(info.created.to_string())),
+            ("description", config.description.clone()),
+            ("messages are", Some("pulled".to_owned()).filter(|_| config.deliver_subject.is_none())),
+            ("messages are pushed to", config.deliver_subject.clone()),
+            ("queue", config.deliver_group.clone()),
+            ("filter", some(filters(config))),
+            ("begins at", Some(start(&config.deliver_policy))),
+            ("acknowledgement", Some(config.ack_policy.to_string())),
+            ("delivered again after", config.ack_wait.map(|wait| format!("{wait:?}"))),
+            ("delivered at most", config.max_deliver.map(|n| format!("{n} times"))),
+            ("may wait for acknowledgement", waits),
+            ("removed when unused for", config.inactive_threshold.map(|time| format!("{time:?}"))),
+            ("paused for", info.pause_remaining.filter(|_| info.paused).map(|left| format!("{left:?} more"))),
+        ] {
+            if let Some(value) = value {
+                line(name, value)?;
+            }
+        }
+        line("delivered up to sequence", info.delivered.stream_sequence.to_string())?;
+        line("acknowledged up to sequence", info.ack_floor.stream_sequence.to_string())?;
+        line("waiting for acknowledgement", info.num_ack_pending.to_string())?;
+        line("delivered again", info.num_redelivered.to_string())?;
+        line("not delivered yet", info.num_pending.to_string())?;
+        line("pulls waiting", info.num_waiting.to_string())
+    }
+}
+
+impl Task {
+    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
+        let consumer = self.which.connect(settings).await?;
+        let info = consumer.info().await.map_err(self.which.about())?;
+        Ok(out.show(&Whole(&info))?)
+    }
+}
