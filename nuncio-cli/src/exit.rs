@@ -179,6 +179,32 @@ impl From<jetstream::Error> for Failure {
     }
 }
 
+impl From<jetstream::ConsumeError> for Failure {
+    fn from(error: jetstream::ConsumeError) -> Self {
+        match error {
+            jetstream::ConsumeError::Option { .. } => Self::usage(error.to_string()),
+            jetstream::ConsumeError::Subscribe(error) => error.into(),
+            jetstream::ConsumeError::Closed(closed) => closed.into(),
+            jetstream::ConsumeError::Api(error) => (*error).into(),
+            error if error.is_timeout() => Self::timeout(error.to_string()),
+            error if error.is_disconnected() => Self::connection(error.to_string()),
+            error => Self::error(error.to_string()),
+        }
+    }
+}
+
+impl From<jetstream::AckError> for Failure {
+    fn from(error: jetstream::AckError) -> Self {
+        if error.is_timeout() {
+            Self::timeout(error.to_string())
+        } else if error.is_disconnected() {
+            Self::connection(error.to_string())
+        } else {
+            Self::error(error.to_string())
+        }
+    }
+}
+
 impl From<FlushError> for Failure {
     fn from(error: FlushError) -> Self {
         match error {

@@ -165,7 +165,8 @@ impl Task {
     }
 }
 
-async fn silence(wait: Option<Duration>) -> Duration {
+/// Waits until nothing has come for so long, for ever if no time is given.
+pub(crate) async fn silence(wait: Option<Duration>) -> Duration {
     match wait {
         Some(wait) => {
             tokio::time::sleep(wait).await;

@@ -5,7 +5,7 @@ use nuncio_testkit::NatsServer;
 use serde_json::{Value, json};
 
 use crate::stream::{fine, keys, object, orders};
-use crate::{client, of, program, run};
+use crate::{Lines, client, finish, of, program, run, signal};
 
 /// As [`orders`], with a consumer of all that is odd.
 async fn odd() -> NatsServer {
@@ -192,7 +192,89 @@ async fn a_name_that_no_consumer_can_have_is_a_usage_error() {
 async fn without_jetstream_it_says_so() {
     let server = Server::start().await.unwrap();
     for arguments in [&["ls", "S"][..], &["info", "S", "C"]] {
-        let ran = run(client(&server, &[&["consumer"], arguments, &["--timeout", "500ms"]].concat())).await;
+        let ran = run(client(&server, &[&["consumer"], arguments, &["--timeout", "2s"]].concat())).await;
         ran.failed(1, &["JetStream is not enabled"]);
+    }
+}
+
+#[tokio::test]
+async fn the_next_messages_are_printed_and_acknowledged() {
+    let server = odd().await;
+    let next = ["consumer", "next", "ORDERS", "odd"];
+    let text = fine(&server, &next).await;
+    assert!(text.starts_with("#2 orders.odd, ") && text.ends_with("Z\nn: 1\n\n1\n\n"), "{text}");
+    let message = object(&server, &next).await;
+    let all =
+        ["delivered", "headers", "payload", "pending", "reply", "seq", "size", "stream", "subject", "time"];
+    assert_eq!(keys(&message), all);
+    assert_eq!(
+        (&message["payload"], &message["seq"], &message["pending"]),
+        (&json!("3"), &json!(4), &json!(0))
+    );
+    let info = info(&server, "odd").await;
+    assert_eq!((&info["num_ack_pending"], &info["ack_floor"]["stream_seq"]), (&json!(0), &json!(4)));
+}
+
+#[tokio::test]
+async fn fewer_messages_than_asked_for_is_a_timeout_and_those_that_came_are_printed_and_acknowledged() {
+    let server = odd().await;
+    let more = ["consumer", "next", "ORDERS", "odd", "--count", "3", "--raw", "--timeout", "3s"];
+    let ran = run(of(&server, &more)).await;
+    assert_eq!((ran.code, ran.text()), (Some(3), "1\n3\n"));
+    assert!(ran.stderr.contains("2 of 3 messages of consumer \"odd\" of stream \"ORDERS\""), "{ran:?}");
+    assert_eq!(info(&server, "odd").await["ack_floor"]["stream_seq"], 4);
+}
+
+#[tokio::test]
+async fn without_acknowledgement_a_message_comes_again() {
+    let server = orders().await;
+    fine(&server, &["consumer", "add", "ORDERS", "C", "--ack-wait", "200ms"]).await;
+    let next = ["consumer", "next", "ORDERS", "C", "--count", "5", "--no-ack", "--raw"];
+    assert_eq!(fine(&server, &next).await, "0\n1\n2\n3\n4\n");
+    let text = fine(&server, &["consumer", "next", "ORDERS", "C"]).await;
+    assert!(text.starts_with("#1 ") && text.contains("Z, delivery 2\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_consumer_without_acknowledgements_is_taken_from_as_well() {
+    let server = orders().await;
+    fine(&server, &["consumer", "add", "ORDERS", "C", "--ack", "none"]).await;
+    assert_eq!(fine(&server, &["consumer", "next", "ORDERS", "C", "--count", "2", "--raw"]).await, "0\n1\n");
+}
+
+#[tokio::test]
+async fn consuming_goes_on_until_it_is_stopped_and_acknowledges() {
+    let server = odd().await;
+    let mut child = of(&server, &["consumer", "consume", "ORDERS", "odd", "--raw"]).spawn().unwrap();
+    let mut lines = Lines::of(&mut child);
+    assert_eq!((lines.next().await, lines.next().await), ("1".into(), "3".into()));
+    fine(&server, &["pub", "orders.odd", "later"]).await;
+    assert_eq!(lines.next().await, "later");
+    signal(&child, "INT").await;
+    finish(child).await.fine();
+    // What was written is acknowledged before it stops.
+    assert_eq!(info(&server, "odd").await["ack_floor"]["stream_seq"], 6);
+}
+
+#[tokio::test]
+async fn consuming_ends_after_so_many_messages_or_when_nothing_comes() {
+    let server = orders().await;
+    fine(&server, &["consumer", "add", "ORDERS", "C"]).await;
+    let consume = ["consumer", "consume", "ORDERS", "C", "--raw"];
+    let some = fine(&server, &[&consume[..], &["--count", "2"]].concat()).await;
+    assert_eq!(some, "0\n1\n");
+    let rest = fine(&server, &[&consume[..], &["--wait", "2s"]].concat()).await;
+    assert_eq!(rest, "2\n3\n4\n");
+    let ran = run(of(&server, &[&consume[..], &["--count", "1", "--wait", "300ms"]].concat())).await;
+    ran.failed(3, &["0 of 1 messages", "\"C\"", "300ms"]);
+}
+
+#[tokio::test]
+async fn what_pushes_its_messages_or_is_not_there_cannot_be_taken_from() {
+    let server = orders().await;
+    fine(&server, &["consumer", "add", "ORDERS", "P", "--push", "to.here"]).await;
+    for verb in ["next", "consume"] {
+        run(of(&server, &["consumer", verb, "ORDERS", "P"])).await.failed(1, &["\"P\"", "pushes"]);
+        run(of(&server, &["consumer", verb, "ORDERS", "NOPE"])).await.failed(1, &["\"NOPE\"", "not found"]);
     }
 }

@@ -52,7 +52,7 @@ async fn the_help_of_streams() {
 
 #[tokio::test]
 async fn the_help_of_consumers() {
-    let verbs = ["ls", "report", "info", "add", "pause", "resume", "rm"];
+    let verbs = ["ls", "report", "info", "add", "next", "consume", "pause", "resume", "rm"];
     assert_golden("consumer-help.txt", &helps("consumer", &verbs).await);
 }
 

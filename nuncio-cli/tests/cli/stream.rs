@@ -296,7 +296,7 @@ async fn a_name_that_no_stream_can_have_is_a_usage_error() {
 async fn without_jetstream_it_says_so() {
     let server = Server::start().await.unwrap();
     for arguments in [&["ls"][..], &["info", "S"], &["ls", "--js-domain", "hub"]] {
-        let ran = run(client(&server, &[&["stream"], arguments, &["--timeout", "500ms"]].concat())).await;
+        let ran = run(client(&server, &[&["stream"], arguments, &["--timeout", "2s"]].concat())).await;
         ran.failed(1, &["JetStream is not enabled"]);
     }
 }
@@ -305,10 +305,10 @@ async fn without_jetstream_it_says_so() {
 async fn the_domain_and_the_prefix_of_the_api_are_used() {
     let server = orders().await;
     assert_eq!(fine(&server, &["stream", "ls", "--names", "--js-api-prefix", "$JS.API"]).await, "ORDERS\n");
-    let wrong = ["stream", "ls", "--js-api-prefix", "elsewhere", "--timeout", "500ms"];
+    let wrong = ["stream", "ls", "--js-api-prefix", "elsewhere", "--timeout", "2s"];
     run(of(&server, &wrong)).await.failed(1, &["elsewhere.STREAM.LIST"]);
     let dir = crate::context::contexts(&[("far", r#"{"jetstream_api_prefix":"far"}"#.into())]);
-    let mut command = crate::context::with(&dir, &["--context", "far", "stream", "ls", "--timeout", "500ms"]);
+    let mut command = crate::context::with(&dir, &["--context", "far", "stream", "ls", "--timeout", "2s"]);
     command.env("NATS_URL", server.url());
     run(command).await.failed(1, &["far.STREAM.LIST"]);
 }

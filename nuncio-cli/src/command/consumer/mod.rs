@@ -5,6 +5,7 @@ mod list;
 mod pause;
 mod remove;
 mod show;
+mod take;
 
 use clap::{Args, Subcommand};
 use nuncio::jetstream::{Consumer, Error};
@@ -14,7 +15,7 @@ use crate::connect::Settings;
 use crate::exit::Failure;
 use crate::jetstream::Api;
 
-/// List, make, pause and remove consumers of JetStream streams.
+/// List, make, consume from, pause and remove consumers of JetStream streams.
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
     #[command(subcommand)]
@@ -27,6 +28,8 @@ enum Verb {
     Report(list::Report),
     Info(show::Syntax),
     Add(Box<add::Syntax>),
+    Next(take::Next),
+    Consume(take::Consume),
     Pause(pause::Pause),
     Resume(pause::Resume),
     Rm(remove::Syntax),
@@ -64,6 +67,7 @@ pub(crate) enum Task {
     List(list::Task),
     Info(show::Task),
     Add(Box<add::Task>),
+    Take(take::Task),
     Pause(pause::Task),
     Remove(remove::Task),
 }
@@ -75,6 +79,8 @@ impl Syntax {
             Verb::Report(syntax) => Task::List(syntax.resolve()),
             Verb::Info(syntax) => Task::Info(syntax.resolve()),
             Verb::Add(syntax) => Task::Add(Box::new(syntax.resolve()?)),
+            Verb::Next(syntax) => Task::Take(syntax.resolve()),
+            Verb::Consume(syntax) => Task::Take(syntax.resolve()),
             Verb::Pause(syntax) => Task::Pause(syntax.resolve()),
             Verb::Resume(syntax) => Task::Pause(syntax.resolve()),
             Verb::Rm(syntax) => Task::Remove(syntax.resolve()?),
@@ -85,16 +91,19 @@ impl Syntax {
 impl Task {
     pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
         let Session { settings, mut out, stop } = session;
-        stop.unless(async {
+        let endless = matches!(&self, Self::Take(task) if task.is_endless());
+        let work = async {
             match self {
                 Self::List(task) => task.run(&settings, &mut out).await?,
                 Self::Info(task) => task.run(&settings, &mut out).await?,
                 Self::Add(task) => task.run(&settings, &mut out).await?,
+                Self::Take(task) => task.run(&settings, &mut out, &stop).await?,
                 Self::Pause(task) => task.run(&settings, &mut out).await?,
                 Self::Remove(task) => task.run(&settings, &mut out).await?,
             }
             Ok(out.flush()?)
-        })
-        .await
+        };
+        // One that goes on until it is stopped sees to that itself.
+        if endless { work.await } else { stop.unless(work).await }
     }
 }
