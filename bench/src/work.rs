@@ -20,6 +20,8 @@ pub(crate) enum Verb {
     Request { in_flight: usize },
     /// Publish to a stream and have each message confirmed, so many in flight at once.
     Store { in_flight: usize },
+    /// Receive what a stream has, acknowledging it or not.
+    Consume { ack: bool },
     /// Publish on one connection and receive on another.
     Through,
     /// Hold so many subscriptions.
@@ -138,6 +140,8 @@ pub(crate) fn all() -> Vec<Work> {
             40_000,
             Nats,
         ),
+        row("consume 128 B from a stream", Verb::Consume { ack: false }, 128, 0, 500_000, Nats),
+        row("consume 128 B from a stream, with acks", Verb::Consume { ack: true }, 128, 0, 300_000, Nats),
         row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard),
         row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats),
     ]
@@ -146,3 +150,25 @@ pub(crate) fn all() -> Vec<Work> {
 /// The stream that messages are stored in, in memory, so that the disk is not measured.
 pub(crate) const STREAM: &str =
     r#"{"name":"BENCH","subjects":["bench.>"],"storage":"memory","max_msgs":10000}"#;
+
+/// The call that makes the consumer of a run, and its body.
+pub(crate) fn consumer(job: &Job) -> (&'static str, String) {
+    let policy = if job.verb == (Verb::Consume { ack: true }) { "explicit" } else { "none" };
+    let body = format!(
+        r#"{{"stream_name":"KEPT","config":{{"name":"BENCH","ack_policy":"{policy}","inactive_threshold":60000000000}}}}"#
+    );
+    ("$JS.API.CONSUMER.CREATE.KEPT.BENCH", body)
+}
+
+/// Messages in the stream, by the answer to a call for its information.
+pub(crate) fn stored(answer: &[u8]) -> u64 {
+    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    answer.pointer("/state/messages").and_then(serde_json::Value::as_u64).unwrap_or(0)
+}
+
+pub(crate) const INFO: &str = "$JS.API.STREAM.INFO.KEPT";
+pub(crate) const DELETE: &str = "$JS.API.CONSUMER.DELETE.KEPT.BENCH";
+
+/// The stream that is consumed, and the call that makes it.
+pub(crate) const KEPT: (&str, &str) =
+    ("$JS.API.STREAM.CREATE.KEPT", r#"{"name":"KEPT","subjects":["kept.>"],"storage":"memory"}"#);

@@ -25,6 +25,7 @@
 //! | subscribe | [`Client::subscribe`], [`Subscription`]; [a loop or a callback](Subscribe::callback) |
 //! | ask and answer | [`Client::request`], [`Request::many`], [`Message::respond`] |
 //! | read messages and headers | [`Message`], [`HeaderMap`], [`codec`] |
+//! | keep messages in streams and consume them | [`Client::jetstream`], [`jetstream`] |
 //! | know that something has arrived | [`Client::flush`], [`Publish::confirmed`], [`Subscribe::confirmed`] |
 //! | end without loss | [`Client::drain`], [`Subscription::drain`] |
 //! | know what happens | [`Client::events`], [`Client::closed`], [`Client::statistics`] |

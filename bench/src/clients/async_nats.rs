@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::{Failed, Memory, Meter};
-use crate::work::{Figures, HEADERS, Job, Over, STREAM, Verb};
+use crate::work::{DELETE, Figures, HEADERS, INFO, Job, KEPT, Over, STREAM, Verb, consumer, stored};
 
 /// With its default of 65,536 it drops most of a flood on one thread; this is high enough to lose nothing.
 const CAPACITY: usize = 4_000_000;
@@ -24,6 +24,7 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Subscribe => subscribe(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
         Verb::Store { in_flight } => store(nc, job, in_flight).await,
+        Verb::Consume { ack } => consume(nc, job, ack).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
         Verb::Callback | Verb::Connections => Err("not a work of this client".into()),
@@ -123,6 +124,37 @@ async fn store(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Fi
         ack.await?;
     }
     Ok(meter.stop(job.messages, job.messages))
+}
+
+async fn consume(nc: async_nats::Client, job: &Job, ack: bool) -> Result<Figures, Failed> {
+    nc.request(KEPT.0, KEPT.1.into()).await?;
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let filled =
+        async || Ok::<_, Failed>(stored(&nc.request(INFO, "".into()).await?.payload) >= job.messages);
+    if !filled().await? {
+        for _ in 0..job.messages {
+            nc.publish("kept.subject", payload.clone()).await?;
+        }
+        while !filled().await? {}
+    }
+    let _ = nc.request(DELETE, "".into()).await?;
+    let (create, body) = consumer(job);
+    nc.request(create, body.into()).await?;
+    let stream = async_nats::jetstream::new(nc).get_stream("KEPT").await?;
+    let consumer: async_nats::jetstream::consumer::PullConsumer = stream.get_consumer("BENCH").await?;
+    let meter = Meter::start();
+    let mut messages = consumer.messages().await?;
+    let mut delivered = 0;
+    while delivered < job.messages {
+        let Some(message) = messages.next().await else { break };
+        let message = message?;
+        std::hint::black_box(&message.payload);
+        if ack {
+            message.ack().await?;
+        }
+        delivered += 1;
+    }
+    Ok(meter.stop(job.messages, delivered))
 }
 
 async fn publish(nc: &async_nats::Client, job: &Job) -> Result<Figures, Failed> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use nuncio::Tls;
 
 use super::{Failed, Memory, Meter};
-use crate::work::{Figures, HEADERS, Job, Over, STREAM, Verb};
+use crate::work::{DELETE, Figures, HEADERS, INFO, Job, KEPT, Over, STREAM, Verb, consumer, stored};
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
     if job.verb == Verb::Connections {
@@ -20,6 +20,7 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Callback => callback(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
         Verb::Store { in_flight } => store(nc, job, in_flight).await,
+        Verb::Consume { ack } => consume(nc, job, ack).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
         Verb::Connections => Err("done above".into()),
@@ -117,6 +118,35 @@ async fn store(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figure
     }
     publisher.flush().await?;
     Ok(meter.stop(job.messages, job.messages))
+}
+
+async fn consume(nc: nuncio::Client, job: &Job, ack: bool) -> Result<Figures, Failed> {
+    nc.request(KEPT.0, KEPT.1).timeout(Duration::from_secs(5)).await?;
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let filled = async || Ok::<_, Failed>(stored(nc.request(INFO, "").await?.payload()) >= job.messages);
+    if !filled().await? {
+        for _ in 0..job.messages {
+            nc.publish("kept.subject", &payload).await?;
+        }
+        while !filled().await? {}
+    }
+    let _ = nc.request(DELETE, "").await?;
+    let (create, body) = consumer(job);
+    nc.request(create, body).await?;
+    let consumer = nc.jetstream().get_stream("KEPT").await?.consumer("BENCH").await?;
+    let meter = Meter::start();
+    let mut messages = consumer.consume().await?;
+    let mut delivered = 0;
+    while delivered < job.messages {
+        let Some(message) = messages.next().await else { break };
+        let message = message?;
+        std::hint::black_box(message.payload());
+        if ack {
+            message.ack().await?;
+        }
+        delivered += 1;
+    }
+    Ok(meter.stop(job.messages, delivered))
 }
 
 async fn publish(nc: &nuncio::Client, job: &Job) -> Result<Figures, Failed> {

@@ -1,14 +1,37 @@
 //! JetStream: streams that keep messages, and consumers that hand them out.
 //!
 //! ```no_run
+//! use nuncio::jetstream::{ConsumerConfig, StreamConfig};
+//!
 //! # async fn f() -> Result<(), nuncio::Error> {
 //! let nc = nuncio::connect("localhost").await?;
 //! let js = nc.jetstream();
+//! let orders = js.create_or_update_stream(StreamConfig::new("ORDERS").subjects(["orders.>"])).await?;
 //! let ack = js.publish("orders.eu", "42").message_id("a1").await?;
 //! println!("stored as {} of {}", ack.sequence, ack.stream);
+//!
+//! let consumer = orders.create_or_update_consumer(ConsumerConfig::durable("worker")).await?;
+//! let mut messages = consumer.consume().max_messages(500).await?;
+//! while let Some(message) = messages.next().await {
+//!     let message = message?;
+//!     println!("{}", message.subject());
+//!     message.ack().await?;
+//! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! | to | use |
+//! | --- | --- |
+//! | make and change streams | [`JetStream::create_stream`], [`JetStream::ensure_stream`], [`Stream`] |
+//! | make and change consumers | [`Stream::create_consumer`], [`Consumer`] |
+//! | publish | [`JetStream::publish`] (one by one), [`JetStream::publisher`] (many in flight), [`JetStream::batch`] (all or none), [`JetStream::fast_ingest`] |
+//! | consume | [`Consumer::consume`] (without end), [`Consumer::fetch`] (some), [`Consumer::next`] (one), [`Stream::ordered_consumer`] (all in order, no acks) |
+//! | acknowledge | [`JsMessage`] |
+//! | read by sequence or subject | [`Stream::get_message`], [`Stream::direct_get`] |
+//!
+//! Trouble that passes, such as a restart or a new leader, is an event ([`Messages::events`]); a stream of messages ends
+//! once, with the reason, on what cannot be mended.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
