@@ -165,10 +165,9 @@ impl From<RequestError> for Failure {
 impl From<jetstream::Error> for Failure {
     fn from(error: jetstream::Error) -> Self {
         match error {
-            jetstream::Error::Name(_)
-            | jetstream::Error::Prefix(_)
-            | jetstream::Error::Option { .. }
-            | jetstream::Error::Body { .. } => Self::usage(error.to_string()),
+            jetstream::Error::Name(_) | jetstream::Error::Prefix(_) | jetstream::Error::Option { .. } => {
+                Self::usage(error.to_string())
+            }
             jetstream::Error::Timeout { .. } => {
                 Self::timeout(format!("{error}; raise --timeout if it is only slow"))
             }

@@ -278,3 +278,28 @@ async fn what_pushes_its_messages_or_is_not_there_cannot_be_taken_from() {
         run(of(&server, &["consumer", verb, "ORDERS", "NOPE"])).await.failed(1, &["\"NOPE\"", "not found"]);
     }
 }
+
+#[tokio::test]
+async fn a_consumer_that_is_removed_ends_consuming_with_an_error_that_names_it() {
+    let server = odd().await;
+    let mut child = of(&server, &["consumer", "consume", "ORDERS", "odd", "--raw"]).spawn().unwrap();
+    let mut lines = Lines::of(&mut child);
+    assert_eq!((lines.next().await, lines.next().await), ("1".into(), "3".into()));
+    fine(&server, &["consumer", "rm", "ORDERS", "odd", "--force"]).await;
+    let ran = finish(child).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stderr.contains("consumer \"odd\" of stream \"ORDERS\": the consumer was deleted"),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn consuming_ends_with_the_reader_of_stdout() {
+    let server = odd().await;
+    let mut child = of(&server, &["consumer", "consume", "ORDERS", "odd", "--raw"]).spawn().unwrap();
+    let mut lines = Lines::of(&mut child);
+    assert_eq!((lines.next().await, lines.next().await), ("1".into(), "3".into()));
+    drop(lines);
+    finish(child).await.fine();
+}

@@ -312,3 +312,22 @@ async fn the_domain_and_the_prefix_of_the_api_are_used() {
     command.env("NATS_URL", server.url());
     run(command).await.failed(1, &["far.STREAM.LIST"]);
 }
+
+#[tokio::test]
+async fn no_answer_in_time_is_a_timeout_that_names_the_stream() {
+    let server = Server::start().await.unwrap();
+    let nc = crate::connect(&server).await;
+    let _silent = nc.subscribe("$JS.API.>").await.unwrap();
+    nc.flush().await.unwrap();
+    let ran = run(client(&server, &["stream", "info", "S", "--timeout", "2s"])).await;
+    ran.failed(3, &["stream \"S\"", "2s", "--timeout"]);
+}
+
+#[tokio::test]
+async fn a_prefix_that_cannot_be_is_a_usage_error() {
+    let server = Server::start().await.unwrap();
+    run(client(&server, &["stream", "ls", "--js-api-prefix", "a..b"])).await.failed(2, &["prefix"]);
+    run(program(&["stream", "ls", "--js-api-prefix", "a", "--js-domain", "b"]))
+        .await
+        .failed(2, &["--js-api-prefix", "--js-domain"]);
+}
