@@ -16,14 +16,20 @@ use super::report::{Latencies, Report};
 /// How often the bar is drawn.
 const FRAME: Duration = Duration::from_millis(200);
 
-/// One client's messages so far. Only that client writes it, so counting costs next to nothing.
+/// One client's messages so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Count(Arc<AtomicU64>);
 
 impl Count {
+    /// For a client that is one task, whose counting costs next to nothing that way.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
+    /// For a client of several tasks.
+    pub(crate) fn add_shared(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -124,7 +124,7 @@ impl Job {
                 Ok(_) => {
                     let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     latencies.saturating_record(nanos);
-                    self.count.add(1);
+                    self.count.add_shared(1);
                 }
                 Err(RequestError::Timeout { .. } | RequestError::Disconnected { .. }) => lost += 1,
                 Err(error) => return Err(error.into()),
