@@ -84,7 +84,7 @@ impl Server {
     }
 
     /// Tells all clients that understand it of these servers, `host:port` each, as when the cluster changes. Those that
-    /// speak WebSocket are told by [`Server::set_websocket_connect_urls`].
+    /// speak WebSocket are told by `set_websocket_connect_urls` (feature `websocket`).
     pub fn set_connect_urls<I>(&self, urls: I)
     where
         I: IntoIterator,
