@@ -157,7 +157,6 @@ impl JetStream {
         Ok(account.api.level)
     }
 
-    #[allow(dead_code, reason = "management and consumers ask")]
     /// Fails, without asking for the feature, if the servers are too old for it.
     pub(crate) async fn needs(&self, feature: impl Into<String> + Send, needed: u32) -> Result<(), Error> {
         if needed == 0 {
@@ -170,7 +169,6 @@ impl JetStream {
         Ok(())
     }
 
-    #[allow(dead_code, reason = "consumers pull and acknowledge with it")]
     /// Sends a small message that steers JetStream, such as a pull or an acknowledgement: it does not wait for room.
     pub(crate) fn post(
         &self,
