@@ -103,6 +103,7 @@ pub use message::JsMessage;
 pub use nuncio_proto::js::ack::{Ack, Delivery};
 pub use nuncio_proto::js::api::account::{AccountInfo, AccountLimits, ApiStats, Tier};
 pub use nuncio_proto::js::api::advisory::{Action, Advisory, AdvisoryEvent, Attempt, Span};
+pub use nuncio_proto::js::api::cluster::{ClusterInfo, DesiredCluster, DesiredStatus, PeerInfo};
 pub use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerReset, PriorityGroupInfo, SequenceInfo};
 pub use nuncio_proto::js::api::consumer_config::{
     AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy,
@@ -116,10 +117,7 @@ pub use nuncio_proto::js::api::snapshot::SnapshotInfo;
 pub use nuncio_proto::js::api::source::{
     External, Placement, Republish, SourceConsumer, SourceInfo, StreamSource, SubjectTransform,
 };
-pub use nuncio_proto::js::api::stream::{
-    ClusterInfo, DesiredCluster, DesiredStatus, LostMessages, PeerInfo, StreamAlternate, StreamInfo,
-    StreamState,
-};
+pub use nuncio_proto::js::api::stream::{LostMessages, StreamAlternate, StreamInfo, StreamState};
 pub use nuncio_proto::js::api::stream_config::{
     Compression, ConsumerLimits, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType, StreamConfig,
 };
