@@ -45,6 +45,7 @@ mod account;
 mod ack;
 mod advisory;
 mod api;
+mod asking;
 mod attempts;
 mod batch;
 mod call;
@@ -178,6 +179,13 @@ impl JetStream {
     }
 
     /// How long each call may take in all, attempts and what lies between them included. Default: 5 seconds.
+    ///
+    /// A request that reaches a server in the moment when its leader changes is lost without a word. So after a quarter of this
+    /// time, 1.5 seconds at most, and again after longer and longer silences, a call is asked again, and whichever answer
+    /// comes first counts; after a lost connection too. That is done where asking twice comes to the same: reading and
+    /// listing, creating and updating by name with one configuration, pausing, purging (the figure is then that of the
+    /// last one), and deleting streams and consumers, where there being none any more is then success. All else, such as
+    /// stepping down, resetting and deleting single messages, is asked once.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
