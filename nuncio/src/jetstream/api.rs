@@ -70,11 +70,11 @@ impl JetStream {
             Ok(body) => body,
             Err(error) => return Err(Error::Body { operation, problem: error.to_string() }),
         };
-        self.call_raw(&operation, &body, |reply| match Response::parse(reply.payload()) {
+        let read = |reply: Message| match Response::parse(reply.payload()) {
             Ok(answer) => answer.map_err(Refusal::Api),
             Err(error) => Err(Refusal::Error(Error::Answer { operation: operation.clone(), error })),
-        })
-        .await
+        };
+        self.call_raw(&operation, &body, Crowd::Bounded, read).await
     }
 
     /// Sends a request until `read` takes the answer, somebody refuses for good, or the time is over.
@@ -82,13 +82,22 @@ impl JetStream {
         &self,
         operation: &str,
         body: &[u8],
+        crowd: Crowd,
         read: impl Fn(Message) -> Result<T, Refusal>,
     ) -> Result<T, Error> {
         let deadline = instant_after(self.timeout);
         let mut pause = PAUSE;
         let mut unanswered = 0;
         loop {
-            let failed = match self.attempt(operation, body, deadline, &read).await? {
+            let room = match crowd {
+                Crowd::Bounded => Some(self.room(operation, deadline).await?),
+                Crowd::Free => None,
+            };
+            let began = now();
+            let attempt = self.attempt(operation, body, deadline, &read).await;
+            drop(room);
+            note(operation, began, &attempt);
+            let failed = match attempt? {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Again(error) => error,
             };
@@ -178,6 +187,25 @@ impl JetStream {
     ) -> Result<(), PublishError> {
         publish::post(&self.client.handle.shared, subject, reply, payload)
     }
+}
+
+/// Tells those who listen what came of an attempt: no payload, neither what was sent nor what was answered.
+fn note<T>(subject: &str, began: Instant, attempt: &Result<Attempt<T>, Error>) {
+    let took = now().saturating_duration_since(began);
+    match attempt {
+        Ok(Attempt::Done(_)) => tracing::debug!(subject, ?took, outcome = "ok", "API call"),
+        Ok(Attempt::Again(error)) => {
+            tracing::debug!(subject, ?took, outcome = "again", %error, "API call");
+        }
+        Err(error) => tracing::debug!(subject, ?took, outcome = "failed", %error, "API call"),
+    }
+}
+
+/// Whether a call counts among those that may be in flight at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Crowd {
+    Bounded,
+    Free,
 }
 
 /// Why an answer is not taken.
