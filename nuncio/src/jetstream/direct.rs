@@ -10,6 +10,7 @@ use nuncio_proto::subject;
 
 use crate::Message;
 use crate::jetstream::api::{Crowd, Refusal};
+use crate::jetstream::asking::Repeat;
 use crate::jetstream::{Error, Stream};
 
 impl Stream {
@@ -108,7 +109,8 @@ impl Stream {
     ) -> Result<T, Error> {
         self.js.gate(request.needs()).await?;
         let (operation, body) = self.direct_call(request)?;
-        let outcome = self.js.call_raw(&operation, &body, Crowd::Free, read).await;
+        let outcome =
+            self.js.call_raw(&operation, &body, Crowd::Free, Repeat::Safe, |reply, _| read(reply)).await;
         outcome.map_err(|error| self.direct_error(error))
     }
 

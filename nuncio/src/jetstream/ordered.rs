@@ -22,11 +22,15 @@ use crate::jetstream::{ConsumeError, JetStream, JsMessage, Stream, Timestamp};
 
 /// How long the server keeps the consumer of a client that is gone.
 const INACTIVE: Duration = Duration::from_secs(5 * 60);
+/// The interval of heartbeats where nothing came for long.
+const CALM_HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// An ordered consumer about to be made: set its options, then await it.
 ///
-/// Returned by [`JetStream::ordered_consumer`]. Awaiting it is complete once there is a consumer at the server, which shows
-/// each 5 seconds that it is there, or after half of [`expires`](Self::expires); its part is made anew when it does not.
+/// Returned by [`JetStream::ordered_consumer`]. Awaiting it is complete once there is a consumer at the server. Its
+/// part there lives on one server, and a server that is killed says nothing; so it shows that it is there each 1.5 seconds
+/// while messages come and after trouble, once nothing came during a whole pull each 5 seconds, and is made anew when it
+/// does not. [`heartbeat`](Self::heartbeat) sets another interval.
 ///
 /// # Errors
 ///
@@ -155,7 +159,7 @@ impl OrderedConsumer {
         self.check()?;
         let mut config = self.config.clone();
         config.pull.seed = fastrand::u64(..);
-        config.pull.heartbeat.get_or_insert(Duration::from_secs(5).min(config.pull.expires / 2));
+        config.pull.calm_heartbeat = Some(CALM_HEARTBEAT);
         config.last_per_subject = self.consumer.deliver_policy == DeliverPolicy::LastPerSubject;
         let maker = Maker::new(&self.js, &self.stream, self.consumer.clone(), self.created)?;
         let (inbox, subscription) = open_inbox(&self.js)?;

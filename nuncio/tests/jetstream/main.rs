@@ -15,6 +15,7 @@ mod ack_next;
 mod acks;
 mod api;
 mod batch;
+mod chaos;
 mod cluster;
 mod consume;
 mod consumers;
