@@ -117,3 +117,17 @@ proptest! {
         prop_assert!(all.ends_with(&wire(&keep)));
     }
 }
+
+#[test]
+fn the_reply_subject_of_each_message_is_shown() {
+    let mut batch = sample();
+    let mut headers = HeaderMap::new();
+    headers.append("A", "b c d").unwrap();
+    batch.publish(b"d", None, Some(&headers), &Payload::Borrowed(b"PUB x y 3"));
+    batch.publish(b"e", Some(b"_INBOX.1"), Some(&headers), &Payload::Borrowed(b""));
+    let mut replies = Vec::new();
+    batch.each_reply(|reply| replies.push(reply.to_vec()));
+    assert_eq!(replies, [b"r".to_vec(), b"_INBOX.1".to_vec()]);
+    // It is only a look.
+    assert_eq!(batch.messages(), 5);
+}

@@ -58,6 +58,8 @@ struct Request<M, F> {
     first: Option<M>,
     more: VecDeque<M>,
     many: bool,
+    /// It has not been sent yet.
+    kept: bool,
     member: Option<Member>,
     failure: Option<F>,
     waker: Option<Waker>,
@@ -89,6 +91,7 @@ impl<M, F> Requests<M, F> {
             first: None,
             more: VecDeque::new(),
             many,
+            kept: false,
             member: None,
             failure: None,
             waker,
@@ -197,13 +200,21 @@ impl<M, F> Requests<M, F> {
         Some(fail(&mut self.groups, request, failure))
     }
 
+    /// The request was not sent over the connection that is lost, and will be over the next one:
+    /// [`fail_until`](Self::fail_until) passes it over once.
+    pub fn keep(&mut self, token: Token) {
+        if let Some(request) = self.slots.get_mut(token) {
+            request.kept = true;
+        }
+    }
+
     /// Fails every request up to that number that is not answered yet.
     pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
         for request in self.slots.iter_mut().filter(|request| request.age <= age) {
-            if !request.is_over() {
+            if !std::mem::take(&mut request.kept) && !request.is_over() {
                 wakers.extend(fail(&mut self.groups, request, failure.clone()));
             }
         }

@@ -28,7 +28,7 @@ use crate::{Message, Payload};
 /// # Errors
 ///
 /// [`RequestError`]: at once when nobody subscribes to the subject, when the server denies publishing to it or
-/// subscribing to the inbox, and when the connection is lost (unless
+/// subscribing to the inbox, and when the connection is lost that it was sent over (unless
 /// [`Connect::fail_requests_on_disconnect`](crate::Connect::fail_requests_on_disconnect) is off); else after the
 /// timeout, which covers waiting for room in the outgoing buffer as well.
 ///

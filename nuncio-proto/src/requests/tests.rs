@@ -172,3 +172,15 @@ fn requests_up_to_a_number_fail_and_later_ones_go_on() {
     assert_eq!(poll(&mut table, old), Poll::Ready(Err("gone")));
     assert_eq!(poll(&mut table, new), Poll::Pending);
 }
+
+#[test]
+fn a_request_that_is_kept_outlives_the_loss_of_one_connection() {
+    let mut table = Table::default();
+    let [sent, kept] = [(); 2].map(|()| table.open(1, false, None, None));
+    table.keep(kept);
+    table.fail_until(u64::MAX, &"lost", &mut Vec::new());
+    assert_eq!(poll(&mut table, sent), Poll::Ready(Err("lost")));
+    assert_eq!(poll(&mut table, kept), Poll::Pending);
+    table.fail_until(u64::MAX, &"lost", &mut Vec::new());
+    assert_eq!(poll(&mut table, kept), Poll::Ready(Err("lost")));
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use nuncio_proto::inbox::Token;
 use nuncio_proto::outbox::Batch;
 use nuncio_proto::server_error::ServerError;
 
@@ -54,6 +55,7 @@ impl Driver {
         if self.shared.config.fail_requests_on_disconnect && !moved {
             // What was held back is sent with the new credentials and answered there.
             let newest = if renewed { link.renewal.newest() } else { u64::MAX };
+            self.keep_requests();
             self.fail_requests(newest, &Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
@@ -84,6 +86,17 @@ impl Driver {
         ledger.maybe_lost += stock.in_doubt;
         (ledger.taken, ledger.confirmed, ledger.in_flight, ledger.in_flight_bytes) = (0, 0, 0, 0);
         (stock, fences)
+    }
+
+    /// Requests of which no byte was written are sent over the next connection and answered there.
+    fn keep_requests(&self) {
+        let mut tokens = Vec::new();
+        let own = &self.shared.mux_prefix;
+        self.shared.core().batch.each_reply(|reply| {
+            tokens.extend(reply.strip_prefix(&**own).and_then(Token::decode));
+        });
+        let requests = &mut self.shared.waits().requests;
+        tokens.into_iter().for_each(|token| requests.keep(token));
     }
 
     /// Nobody will answer these any more.

@@ -83,7 +83,8 @@ impl<'a> Consume<'a> {
     /// How often the server shows that it is there while it has nothing to deliver; twice that without a word makes the
     /// client ask anew. Half of [`expires`](Self::expires) at most. Default: 1.5 seconds while messages come, since a pull
     /// that reaches a leader in the moment of its change is lost without a word; once nothing came during a whole pull,
-    /// half of `expires`, within 0.5 and 30 seconds.
+    /// half of `expires`, within 0.5 and 30 seconds. When the cluster tells that a server has come or gone, it is looked at
+    /// once whether the pulls are still known, so rare heartbeats do.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = Some(interval);
         self
@@ -247,6 +248,10 @@ impl Engine for Pull {
 
     fn drained(&mut self) {
         self.drained();
+    }
+
+    fn servers_changed(&mut self, now: Instant) {
+        self.servers_changed(now);
     }
 
     fn probed(&mut self, presence: Presence) {

@@ -154,6 +154,7 @@ impl OrderedConsumer {
     /// How often the server shows that it is there while it has nothing to deliver. Twice that without a word has its part
     /// made anew: it lives on one server, and a server that is killed says nothing. Half of [`expires`](Self::expires) at
     /// most. Default: 1.5 seconds while messages come, and after trouble; once nothing came during a whole pull, 5 seconds.
+    /// When the cluster tells that a server has come or gone, it is looked at once whether its part is still there.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.pull.heartbeat = Some(interval);
         self
