@@ -30,7 +30,8 @@ const CALM_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Returned by [`JetStream::ordered_consumer`]. Awaiting it is complete once there is a consumer at the server. Its
 /// part there lives on one server, and a server that is killed says nothing; so it shows that it is there each 1.5 seconds
 /// while messages come and after trouble, once nothing came during a whole pull each 5 seconds, and is made anew when it
-/// does not. [`heartbeat`](Self::heartbeat) sets another interval.
+/// does not. When the cluster tells that a server has come or gone, it is looked at once whether that part is still there.
+/// [`heartbeat`](Self::heartbeat) sets another interval.
 ///
 /// # Errors
 ///

@@ -2,6 +2,7 @@
 
 mod config;
 mod ledger;
+mod question;
 mod statuses;
 
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use crate::js::output::{End, Event, Output, Presence};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
 use ledger::Ledger;
+use question::Question;
 
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -58,6 +60,7 @@ pub struct Pull {
     pace: Pace,
     refusals: u32,
     probing: bool,
+    question: Option<Question>,
     /// Nothing came during the last pull, and it ended by itself.
     calm: bool,
     /// Ask for the whole buffer only: a message did not fit into a part of it.
@@ -99,6 +102,7 @@ impl Pull {
             pace: Pace::of_pulls(config.seed),
             refusals: 0,
             probing: false,
+            question: None,
             calm: false,
             whole_only: false,
             pin: None,
@@ -145,6 +149,9 @@ impl Pull {
             return;
         }
         self.hear(now);
+        if self.answers(id, status, now) {
+            return;
+        }
         match status.kind {
             StatusKind::Heartbeat { .. } | StatusKind::FlowControl => self.alive(),
             kind => {
@@ -182,6 +189,7 @@ impl Pull {
         }
         self.connected = false;
         self.calm = false;
+        self.question = None;
         self.ledger.clear();
         self.retry_at = None;
     }
@@ -211,6 +219,7 @@ impl Pull {
             let silent = now.saturating_duration_since(self.quiet_since);
             self.tell(Event::MissedHeartbeat { silent });
             self.calm = false;
+            self.question = None;
             self.ledger.clear();
             self.quiet_since = now;
         }
@@ -289,7 +298,8 @@ impl Pull {
     }
 
     fn alarm(&self) -> Option<Instant> {
-        Some(self.quiet_since + self.ledger.heartbeat()? * 2)
+        let silent = self.quiet_since + self.ledger.heartbeat()? * 2;
+        Some(self.unanswered().map_or(silent, |unanswered| unanswered.min(silent)))
     }
 
     fn alive(&mut self) {
