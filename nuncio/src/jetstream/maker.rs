@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::Message;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::ground::{Answer, Ground, Task};
+use crate::jetstream::manage_consumer::check;
 use crate::jetstream::{Error, JetStream, Timestamp};
 
 /// How long one attempt to make a consumer may take.
@@ -56,6 +57,7 @@ impl Maker {
         created: Option<Timestamp>,
     ) -> Result<Self, Error> {
         js.api_prefix()?;
+        check(&config)?;
         // What is asked of servers that have no leader is never answered; it is asked again.
         let js = js.clone().timeout(js.timeout.min(ATTEMPT));
         config.ack_policy = AckPolicy::None;

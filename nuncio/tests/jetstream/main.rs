@@ -11,15 +11,19 @@
 #[allow(dead_code, reason = "each module needs some of it")]
 mod support;
 
+mod account;
 mod acks;
 mod api;
+mod bad_input;
 mod batch;
 mod cluster;
 mod consume;
+mod consumer_config;
 mod consumers;
 mod counter;
 mod direct;
 mod ensure;
+mod ensure_consumer;
 mod fast;
 mod fetch;
 mod get;
@@ -28,11 +32,14 @@ mod levels;
 mod lists;
 mod ordered;
 mod outage;
+mod peers;
 mod publish;
 mod publisher;
 mod push;
 mod restarts;
 mod schedule;
+mod setups;
 mod snapshots;
+mod stream_config;
 mod streams;
 mod told;
