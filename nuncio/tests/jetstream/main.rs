@@ -12,10 +12,12 @@
 mod support;
 
 mod account;
+mod ack_next;
 mod acks;
 mod api;
 mod bad_input;
 mod batch;
+mod chaos;
 mod cluster;
 mod consume;
 mod consumer_config;
@@ -24,6 +26,7 @@ mod counter;
 mod direct;
 mod ensure;
 mod ensure_consumer;
+mod errors;
 mod fast;
 mod fetch;
 mod get;
@@ -33,6 +36,7 @@ mod lists;
 mod ordered;
 mod outage;
 mod peers;
+mod priority;
 mod publish;
 mod publisher;
 mod push;
