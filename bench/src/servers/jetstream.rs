@@ -84,11 +84,9 @@ impl Emulated {
     fn answer(&mut self, line: &[u8], payload: &[u8]) {
         let mut words = line.split(|byte| *byte == b' ');
         match (words.next(), words.next(), words.next()) {
-            (Some(b"PUB"), Some(subject), Some(reply)) => {
-                // Acknowledgements have none, and want no answer.
-                if words.next().is_some() {
-                    self.answer_publish(subject, reply, payload);
-                }
+            // Acknowledgements have no reply subject, and want no answer.
+            (Some(b"PUB"), Some(subject), Some(reply)) if words.next().is_some() => {
+                self.answer_publish(subject, reply, payload);
             }
             (Some(b"SUB"), Some(subject), Some(id)) => {
                 let until = memchr(b'*', subject).unwrap_or(subject.len());

@@ -10,6 +10,7 @@ use nuncio_proto::subject;
 
 use crate::Message;
 use crate::jetstream::api::Refusal;
+use crate::jetstream::asking::Repeat;
 use crate::jetstream::{Error, Stream};
 
 impl Stream {
@@ -108,7 +109,7 @@ impl Stream {
     ) -> Result<T, Error> {
         self.js.gate(request.needs()).await?;
         let (operation, body) = self.direct_call(request)?;
-        let outcome = self.js.call_raw(&operation, &body, read).await;
+        let outcome = self.js.call_raw(&operation, &body, Repeat::Safe, |reply, _| read(reply)).await;
         outcome.map_err(|error| self.direct_error(error))
     }
 

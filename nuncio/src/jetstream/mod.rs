@@ -45,6 +45,7 @@ mod account;
 mod ack;
 mod advisory;
 mod api;
+mod asking;
 mod attempts;
 mod batch;
 mod call;
@@ -103,6 +104,7 @@ pub use message::JsMessage;
 pub use nuncio_proto::js::ack::{Ack, Delivery};
 pub use nuncio_proto::js::api::account::{AccountInfo, AccountLimits, ApiStats, Tier};
 pub use nuncio_proto::js::api::advisory::{Action, Advisory, AdvisoryEvent, Attempt, Span};
+pub use nuncio_proto::js::api::cluster::{ClusterInfo, DesiredCluster, DesiredStatus, PeerInfo};
 pub use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerReset, PriorityGroupInfo, SequenceInfo};
 pub use nuncio_proto::js::api::consumer_config::{
     AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy,
@@ -116,10 +118,7 @@ pub use nuncio_proto::js::api::snapshot::SnapshotInfo;
 pub use nuncio_proto::js::api::source::{
     External, Placement, Republish, SourceConsumer, SourceInfo, StreamSource, SubjectTransform,
 };
-pub use nuncio_proto::js::api::stream::{
-    ClusterInfo, DesiredCluster, DesiredStatus, LostMessages, PeerInfo, StreamAlternate, StreamInfo,
-    StreamState,
-};
+pub use nuncio_proto::js::api::stream::{LostMessages, StreamAlternate, StreamInfo, StreamState};
 pub use nuncio_proto::js::api::stream_config::{
     Compression, ConsumerLimits, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType, StreamConfig,
 };
@@ -180,6 +179,13 @@ impl JetStream {
     }
 
     /// How long each call may take in all, attempts and what lies between them included. Default: 5 seconds.
+    ///
+    /// A request that reaches a server in the moment when its leader changes is lost without a word. So after a quarter of this
+    /// time, 1.5 seconds at most, and again after longer and longer silences, a call is asked again, and whichever answer
+    /// comes first counts; after a lost connection too. That is done where asking twice comes to the same: reading and
+    /// listing, creating and updating by name with one configuration, pausing, purging (the figure is then that of the
+    /// last one), and deleting streams and consumers, where there being none any more is then success. All else, such as
+    /// stepping down, resetting and deleting single messages, is asked once.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }

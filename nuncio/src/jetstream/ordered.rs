@@ -23,6 +23,8 @@ use crate::jetstream::{ConsumeError, JetStream, JsMessage, Stream, Timestamp};
 
 /// How long the server keeps the consumer of a client that is gone.
 const INACTIVE: Duration = Duration::from_secs(5 * 60);
+/// The interval of heartbeats where nothing came for long.
+const CALM_HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// An ordered consumer about to be made: set its options, then await it.
 ///
@@ -150,7 +152,8 @@ impl OrderedConsumer {
     }
 
     /// How often the server shows that it is there while it has nothing to deliver. Twice that without a word has its part
-    /// made anew. Half of [`expires`](Self::expires) at most. Default: 5 seconds, or that half.
+    /// made anew: it lives on one server, and a server that is killed says nothing. Half of [`expires`](Self::expires) at
+    /// most. Default: 1.5 seconds while messages come, and after trouble; once nothing came during a whole pull, 5 seconds.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.pull.heartbeat = Some(interval);
         self
@@ -191,7 +194,7 @@ impl OrderedConsumer {
         self.check()?;
         let mut config = self.config.clone();
         config.pull.seed = fastrand::u64(..);
-        config.pull.heartbeat.get_or_insert(Duration::from_secs(5).min(config.pull.expires / 2));
+        config.pull.calm_heartbeat = Some(CALM_HEARTBEAT);
         config.last_per_subject = self.consumer.deliver_policy == DeliverPolicy::LastPerSubject;
         let maker = Maker::new(&self.js, &self.stream, self.consumer.clone(), self.created)?;
         let (inbox, subscription) = open_inbox(&self.js)?;

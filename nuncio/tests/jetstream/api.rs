@@ -111,3 +111,97 @@ async fn what_is_no_answer_of_the_api_is_told() {
     let (level, ()) = tokio::join!(js.level(), answering);
     assert!(matches!(level, Err(Error::Answer { .. })), "{level:?}");
 }
+
+const LEVEL: &str = r#"{"api":{"level":7}}"#;
+const DONE: &str = r#"{"success":true}"#;
+const GONE: &str = r#"{"error":{"code":404,"err_code":10014,"description":"consumer not found"}}"#;
+
+/// An API played by the test, with a time for calls that no slow machine makes matter.
+async fn played(nc: &nuncio::Client) -> (nuncio::Subscription, nuncio::jetstream::JetStream) {
+    let asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    (asked, nc.jetstream().prefix("fake").timeout(SOON))
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_answers_is_asked_again_where_that_comes_to_the_same() {
+    let (_server, nc, _) = start().await;
+    let (mut asked, js) = played(&nc).await;
+    let answering = async {
+        asked.next().await.unwrap();
+        asked.next().await.unwrap().respond(LEVEL).await.unwrap();
+    };
+    let began = std::time::Instant::now();
+    let (level, ()) = both(js.level(), answering).await;
+    assert_eq!(level, Ok(7));
+    assert!(began.elapsed() >= Duration::from_secs(1), "it is not asked faster than a busy server answers");
+}
+
+#[tokio::test]
+async fn the_answer_to_the_first_question_counts_after_the_second_was_asked() {
+    let (_server, nc, _) = start().await;
+    let (mut asked, js) = played(&nc).await;
+    let answering = async {
+        let first = asked.next().await.unwrap();
+        asked.next().await.unwrap();
+        first.respond(LEVEL).await.unwrap();
+    };
+    let (level, ()) = both(js.level(), answering).await;
+    assert_eq!(level, Ok(7));
+}
+
+#[tokio::test]
+async fn what_would_be_done_twice_is_asked_once() {
+    let (_server, nc, _) = start().await;
+    let (mut asked, js) = played(&nc).await;
+    let js = js.timeout(Duration::from_secs(2));
+    let consumer = js.bind_consumer("S", "C").unwrap();
+    let error = consumer.step_down(None).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    asked.next().await.unwrap();
+    assert!(asked.try_next().is_none());
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_asked_twice_may_find_that_it_is_done() {
+    let (_server, nc, _) = start().await;
+    let (mut asked, js) = played(&nc).await;
+    let consumer = js.bind_consumer("S", "C").unwrap();
+    let answering = async {
+        asked.next().await.unwrap();
+        asked.next().await.unwrap().respond(GONE).await.unwrap();
+    };
+    let (deleted, ()) = both(consumer.delete(), answering).await;
+    assert_eq!(deleted, Ok(()));
+    // It counts what the server said, if it said so at once.
+    let answering = async { asked.next().await.unwrap().respond(GONE).await.unwrap() };
+    let (deleted, ()) = both(consumer.delete(), answering).await;
+    assert!(deleted.unwrap_err().is_consumer_not_found());
+    let answering = async { asked.next().await.unwrap().respond(DONE).await.unwrap() };
+    let (deleted, ()) = both(consumer.delete(), answering).await;
+    assert_eq!(deleted, Ok(()));
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_is_lost_is_asked_again_over_the_next_one() {
+    let server = server().await;
+    let proxy = nuncio_testkit::Proxy::start(server.addr()).await.unwrap();
+    let nc = client(proxy.url()).await;
+    let player = client(server.url()).await;
+    let (mut asked, _) = played(&player).await;
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    let answering = async {
+        asked.next().await.unwrap();
+        proxy.cut_all(nuncio_testkit::Cut::Rst);
+        asked.next().await.unwrap().respond(LEVEL).await.unwrap();
+    };
+    let (level, ()) = both(js.level(), answering).await;
+    assert_eq!(level, Ok(7));
+    // What may not be done twice fails, since it may have been done.
+    let consumer = js.bind_consumer("S", "C").unwrap();
+    let answering = async {
+        asked.next().await.unwrap();
+        proxy.cut_all(nuncio_testkit::Cut::Rst);
+    };
+    let (done, ()) = both(consumer.step_down(None), answering).await;
+    assert!(done.unwrap_err().is_disconnected());
+}

@@ -14,6 +14,7 @@ mod support;
 mod acks;
 mod api;
 mod batch;
+mod chaos;
 mod cluster;
 mod consume;
 mod consumers;
