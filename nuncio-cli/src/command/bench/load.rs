@@ -1,7 +1,9 @@
 //! What all measurements have: how much, by how many, and how it is spread over them.
 
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use clap::Args;
 use nuncio::{Client, HeaderMap};
 
@@ -47,18 +49,27 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(crate) fn payload(&self) -> bytes::Bytes {
+    pub(crate) fn payload(&self) -> Bytes {
         vec![b'x'; self.size].into()
     }
 
-    pub(crate) fn header_map(&self) -> Result<HeaderMap, Failure> {
-        let mut map = HeaderMap::new();
+    /// What is sent to this subject.
+    pub(crate) fn cargo(&self, subject: &str) -> Result<Cargo, Failure> {
+        let mut headers = HeaderMap::new();
         for n in 1..=self.headers {
-            let added = map.append(format!("Bench-{n}"), "0123456789abcdef");
+            let added = headers.append(format!("Bench-{n}"), "0123456789abcdef");
             added.map_err(|error| Failure::usage(error.to_string()))?;
         }
-        Ok(map)
+        Ok(Cargo { subject: subject.into(), payload: self.payload(), headers })
     }
+}
+
+/// A message, to be sent again and again.
+#[derive(Clone, Debug)]
+pub(crate) struct Cargo {
+    pub(crate) subject: Arc<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) headers: HeaderMap,
 }
 
 #[cfg(test)]

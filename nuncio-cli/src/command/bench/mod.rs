@@ -1,17 +1,21 @@
 //! `nuncio bench`.
 
+mod js_publish;
+mod js_subscribe;
 mod load;
 mod meter;
 mod plot;
 mod publish;
+mod receive;
 mod reply;
 mod report;
 mod request;
+mod send;
 mod subscribe;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use crate::command::Session;
+use crate::command::{Job, verbs};
 use crate::exit::Failure;
 
 /// Measure how fast this client and a server are together.
@@ -26,39 +30,19 @@ pub(crate) struct Syntax {
     verb: Verb,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Pub(publish::Syntax),
-    Sub(subscribe::Syntax),
-    Request(request::Syntax),
-    Reply(reply::Syntax),
-}
-
-pub(crate) enum Task {
-    Publish(publish::Task),
-    Subscribe(subscribe::Task),
-    Request(request::Task),
-    Reply(reply::Task),
-}
-
 impl Syntax {
-    pub(crate) fn resolve(self) -> Result<Task, Failure> {
-        Ok(match self.verb {
-            Verb::Pub(syntax) => Task::Publish(syntax.resolve()?),
-            Verb::Sub(syntax) => Task::Subscribe(syntax.resolve()),
-            Verb::Request(syntax) => Task::Request(syntax.resolve()?),
-            Verb::Reply(syntax) => Task::Reply(syntax.resolve()),
-        })
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        self.verb.resolve()
     }
 }
 
-impl Task {
-    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-        match self {
-            Self::Publish(task) => task.run(session).await,
-            Self::Subscribe(task) => task.run(session).await,
-            Self::Request(task) => task.run(session).await,
-            Self::Reply(task) => task.run(session).await,
-        }
+verbs! {
+    enum Verb {
+        Pub: publish::Syntax,
+        Sub: subscribe::Syntax,
+        Request: request::Syntax,
+        Reply: reply::Syntax,
+        JsPub: js_publish::Syntax,
+        JsSub: js_subscribe::Syntax,
     }
 }

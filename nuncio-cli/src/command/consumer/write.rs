@@ -102,7 +102,8 @@ async fn update(
     out: &mut Output,
 ) -> Result<(), Failure> {
     let updated = stream.update_consumer(config).await.map_err(|error| what.about(error))?;
-    let after = updated.cached_info().unwrap_or(present);
+    // Of a consumer that was restored the answer may have the former configuration (nats-server 2.15.1).
+    let after = updated.info().await.map_err(|error| what.about(error))?;
     let changes = differences(&show::worded(&present.config)?, &show::worded(&after.config)?);
     let outcome = if changes.is_empty() { Outcome::Unchanged } else { Outcome::Updated };
     change::show(what, outcome, changes, out)
