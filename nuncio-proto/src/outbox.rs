@@ -74,7 +74,7 @@ pub struct Batch {
     cursor: Cursor,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Chained {
     at: usize,
     data: Bytes,
@@ -299,6 +299,14 @@ impl Batch {
         self.drop_messages(|frame| frame.body > max)
     }
 
+    /// Tells the reply subject of each message that has one.
+    pub fn replies(&self, mut each: impl FnMut(&[u8])) {
+        let mut chained = self.chained.clone();
+        for frame in Frames::new(&self.bytes, &mut chained) {
+            frame.reply().into_iter().for_each(&mut each);
+        }
+    }
+
     fn drop_messages(&mut self, mut which: impl FnMut(&Frame<'_>) -> bool) -> u64 {
         let mut old = std::mem::take(self);
         let bytes = std::mem::take(&mut old.bytes);
@@ -338,6 +346,15 @@ struct Frame<'a> {
 impl Frame<'_> {
     fn len(&self) -> usize {
         self.head.len() + self.chained.as_ref().map_or(0, Bytes::len) + self.tail.len()
+    }
+
+    /// The third word of four in a `PUB`, of five in an `HPUB`.
+    fn reply(&self) -> Option<&[u8]> {
+        let line = self.head.split(|byte| *byte == b'\n').next().filter(|_| self.message)?;
+        let behind = if line.starts_with(b"HPUB ") { 2 } else { 1 };
+        let mut words = line.split(|byte| *byte == b' ').skip(2);
+        let reply = words.next()?;
+        (words.count() == behind).then_some(reply)
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) trait Engine {
 
     fn probed(&mut self, _: Presence) {}
     fn made(&mut self, _: Made, _: &mut Ground, _: Instant) {}
+    fn deleted(&mut self, _: u64) {}
+    /// Nothing is awaited any more: what is still to be done at the server is sent, without waiting for it.
+    fn leave(&mut self, _: &Ground) {}
     fn perform(&mut self, output: Output, ground: &Ground) -> Option<Task> {
         ground.perform(output)
     }

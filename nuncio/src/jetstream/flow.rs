@@ -196,6 +196,7 @@ impl<E: Engine> Flow<E> {
             match answer {
                 Answer::Presence(presence) => self.engine.probed(presence),
                 Answer::Made(made) => self.engine.made(made, &mut self.ground, self.now),
+                Answer::Deleted(serial) => self.engine.deleted(serial),
             }
         }
         changed
@@ -267,6 +268,7 @@ impl<E: Engine> Flow<E> {
         let ending = self.ending.take()?;
         self.events.end();
         self.alarm = None;
+        self.leave();
         let error = match ending {
             Ending::Quiet => None,
             Ending::Error(error) => Some(error),
@@ -317,8 +319,13 @@ impl<E: Engine> Flow<E> {
         self.events.end();
         self.give_back();
         self.alarm = None;
-        // What was asked of the server does not matter any more.
+        self.leave();
+    }
+
+    /// What was asked of the server does not matter any more.
+    fn leave(&mut self) {
         self.tasks.clear();
+        self.engine.leave(&self.ground);
     }
 
     pub(crate) fn start_drain(&mut self) {

@@ -210,7 +210,7 @@ fn a_consumer_that_never_worked_is_not_replaced_at_once() {
         let waits = rig.outputs();
         assert!(!waits.iter().any(|output| matches!(output, Output::Create { .. })), "{id}");
         let wait = rig.ordered.deadline().unwrap() - rig.now;
-        assert!(wait >= SECOND / 2 && wait <= 10 * SECOND, "{wait:?}");
+        assert!(wait >= SECOND / 2 && wait <= 2 * SECOND, "{wait:?}");
         rig.restart();
         rig.ordered.created(rig.ordered.serial(), 0, 5, rig.now);
         rig.outputs();
@@ -274,11 +274,11 @@ fn making_it_is_tried_again_with_longer_and_longer_pauses() {
         let told = Output::Event(Event::CreateFailed { attempts: attempt, error: "no leader".into() });
         assert_eq!(rig.outputs(), [Output::Delete { serial }, told]);
         let wait = rig.ordered.deadline().unwrap() - rig.now;
-        assert!(wait >= SECOND / 2 && wait <= 10 * SECOND, "{wait:?}");
+        assert!(wait >= SECOND / 2 && wait <= 2 * SECOND, "{wait:?}");
         last = wait;
         assert_eq!(rig.restart(), Start::Sequence(1));
     }
-    assert!(last >= 5 * SECOND, "{last:?}");
+    assert!(last >= SECOND, "{last:?}");
 }
 
 #[test]
