@@ -257,6 +257,10 @@ impl Engine for OrderedEngine {
         self.machine.drained();
     }
 
+    fn servers_changed(&mut self, now: Instant) {
+        self.machine.servers_changed(now);
+    }
+
     fn perform(&mut self, output: Output, ground: &Ground) -> Option<Task> {
         match output {
             Output::Create { serial, start, verify } => {

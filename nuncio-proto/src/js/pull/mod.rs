@@ -2,6 +2,7 @@
 
 mod config;
 mod ledger;
+mod question;
 mod statuses;
 
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use crate::js::output::{End, Event, Output, Presence};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
 use ledger::Ledger;
+use question::Question;
 
 /// After how many heartbeats in a row that did not come it is asked whether the consumer is there.
 const SILENCES: u32 = 2;
@@ -60,6 +62,7 @@ pub struct Pull {
     pace: Pace,
     refusals: u32,
     probing: bool,
+    question: Option<Question>,
     /// How often in a row no heartbeat came.
     silences: u32,
     /// Nothing came during the last pull, and it ended by itself.
@@ -103,6 +106,7 @@ impl Pull {
             pace: Pace::of_pulls(config.seed),
             refusals: 0,
             probing: false,
+            question: None,
             silences: 0,
             calm: false,
             whole_only: false,
@@ -150,6 +154,9 @@ impl Pull {
             return;
         }
         self.hear(now);
+        if self.answers(id, status, now) {
+            return;
+        }
         match status.kind {
             StatusKind::Heartbeat { .. } | StatusKind::FlowControl => self.alive(),
             kind => {
@@ -187,6 +194,7 @@ impl Pull {
         }
         self.connected = false;
         self.calm = false;
+        self.question = None;
         self.ledger.clear();
         self.retry_at = None;
     }
@@ -221,6 +229,7 @@ impl Pull {
                 self.probe();
             }
             self.calm = false;
+            self.question = None;
             self.ledger.clear();
             self.quiet_since = now;
         }
@@ -299,7 +308,8 @@ impl Pull {
     }
 
     fn alarm(&self) -> Option<Instant> {
-        Some(self.quiet_since + self.ledger.heartbeat()? * 2)
+        let silent = self.quiet_since + self.ledger.heartbeat()? * 2;
+        Some(self.unanswered().map_or(silent, |unanswered| unanswered.min(silent)))
     }
 
     fn alive(&mut self) {
