@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Pull;
 use super::ledger::Ended;
-use crate::js::output::{End, Event, Output};
+use crate::js::output::{End, Event};
 use crate::js::status::{PullStatus, RequestLimit, StatusKind};
 
 /// After so many attempts in a row that nobody answered it is told, and looked whether the consumer is there.
@@ -77,9 +77,8 @@ impl Pull {
         self.refusals += 1;
         let told = self.refusals.is_multiple_of(ATTEMPTS);
         self.pause(now, told.then_some(Event::NoResponders { attempts: self.refusals }));
-        if told && !self.probing {
-            self.probing = true;
-            self.out.push_back(Output::Probe);
+        if told {
+            self.probe();
         }
     }
 }
