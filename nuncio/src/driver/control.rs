@@ -97,9 +97,13 @@ impl Driver {
     }
 
     fn learn(&mut self, info: ServerInfo, link: &mut Link) {
+        let others = link.info.connect_urls != info.connect_urls;
         link.info.update(info);
         link.take_over(&mut self.shared.core());
         self.learn_servers(link);
+        if others {
+            self.shared.cluster.emit(&(), false);
+        }
         if link.info.lame_duck_mode && !std::mem::replace(&mut link.lame, true) {
             self.shared.pool().lame(link.id);
             self.shared.events.emit(&Event::LameDuck { server: link.server.clone() });

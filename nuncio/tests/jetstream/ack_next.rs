@@ -142,6 +142,7 @@ async fn a_consumer_that_is_deleted_while_the_next_is_waited_for_is_told_as_such
 
 #[tokio::test]
 async fn a_group_that_the_consumer_needs_is_given_or_the_pull_is_refused() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let group = r#""priority_groups":["A"],"priority_policy":"overflow""#;
     let consumer = bound(&nc, &js, 3, group).await;
