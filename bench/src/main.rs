@@ -7,6 +7,7 @@ mod clients;
 mod report;
 mod runner;
 mod servers;
+mod streams;
 mod work;
 
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve for a measurement: discard, flood or echo.
+    /// Serve for a measurement: discard, flood, echo or be an emulated stream.
     #[command(hide = true)]
     Serve { kind: servers::Kind, over: work::Over },
     /// Do one job as one client and print its figures.

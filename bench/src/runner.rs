@@ -59,6 +59,7 @@ fn run_job(work: &Work, client: &str, server: &Server) -> Result<Figures, String
         client: client.to_owned(),
         verb: work.verb,
         over: work.over,
+        storage: work.storage,
         size: work.size,
         headers: work.headers,
         read_header: work.read_header,

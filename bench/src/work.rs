@@ -20,6 +20,8 @@ pub(crate) enum Verb {
     Request { in_flight: usize },
     /// Publish to a stream and have each message confirmed, so many in flight at once.
     Store { in_flight: usize },
+    /// Publish to a stream with an acknowledgement for many messages each.
+    Ingest,
     /// Receive what a stream has, acknowledging it or not.
     Consume { ack: bool },
     /// Publish on one connection and receive on another.
@@ -38,12 +40,21 @@ pub(crate) enum Over {
     WebSocket,
 }
 
+/// Where a stream keeps its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Storage {
+    #[default]
+    Memory,
+    File,
+}
+
 /// One row of the table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) name: &'static str,
     pub(crate) verb: Verb,
     pub(crate) over: Over,
+    pub(crate) storage: Storage,
     pub(crate) size: usize,
     pub(crate) headers: usize,
     pub(crate) read_header: bool,
@@ -57,6 +68,7 @@ pub(crate) struct Job {
     pub(crate) client: String,
     pub(crate) verb: Verb,
     pub(crate) over: Over,
+    pub(crate) storage: Storage,
     pub(crate) size: usize,
     pub(crate) headers: usize,
     pub(crate) read_header: bool,
@@ -96,20 +108,10 @@ pub(crate) const HEADERS: [(&str, &str); 2] = [("trace", "0123456789abcdef"), ("
 
 pub(crate) fn all() -> Vec<Work> {
     use servers::Kind::{Discard, Echo, Flood, Nats};
-    let row = |name, verb, size, headers, messages, server| Work {
-        name,
-        verb,
-        over: Over::Tcp,
-        size,
-        headers,
-        read_header: false,
-        messages,
-        server,
-    };
     let over =
         |over, name, verb, messages, server| Work { over, ..row(name, verb, 128, 0, messages, server) };
     let one_read = row("subscribe 128 B, 2 headers, one read", Verb::Subscribe, 128, 2, 1_000_000, Flood);
-    vec![
+    let mut all = vec![
         row("publish 16 B", Verb::Publish, 16, 0, 2_000_000, Discard),
         row("publish 128 B", Verb::Publish, 128, 0, 2_000_000, Discard),
         row("publish 128 B, 2 headers", Verb::Publish, 128, 2, 1_000_000, Discard),
@@ -130,45 +132,63 @@ pub(crate) fn all() -> Vec<Work> {
         over(Over::WebSocket, "publish 128 B, WebSocket", Verb::Publish, 1_000_000, Discard),
         over(Over::WebSocket, "subscribe 128 B, WebSocket", Verb::Subscribe, 1_000_000, Flood),
         row("publish and receive 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
-        row("stream publish 128 B, one at a time", Verb::Store { in_flight: 1 }, 128, 0, 20_000, Nats),
-        row("stream publish 128 B, 256 in flight", Verb::Store { in_flight: 256 }, 128, 0, 400_000, Nats),
-        row(
-            "stream publish 16 KiB, 256 in flight",
-            Verb::Store { in_flight: 256 },
-            16 * 1024,
-            0,
-            40_000,
-            Nats,
-        ),
-        row("consume 128 B from a stream", Verb::Consume { ack: false }, 128, 0, 500_000, Nats),
-        row("consume 128 B from a stream, with acks", Verb::Consume { ack: true }, 128, 0, 300_000, Nats),
-        row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard),
-        row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats),
+    ];
+    all.extend(streams());
+    all.push(row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard));
+    all.push(row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats));
+    all
+}
+
+/// What is done with streams: at a server that keeps them in memory, at one that keeps them on disk, and at one that
+/// answers at once.
+fn streams() -> Vec<Work> {
+    use servers::Kind::{Emulated, Nats};
+    let memory = |name, verb, messages| row(name, verb, 128, 0, messages, Nats);
+    let file = |name, verb, messages| Work { storage: Storage::File, ..memory(name, verb, messages) };
+    let emulated = |name, verb, messages| row(name, verb, 128, 0, messages, Emulated);
+    let (one, some, many) =
+        (Verb::Store { in_flight: 1 }, Verb::Store { in_flight: 256 }, Verb::Store { in_flight: 1000 });
+    let (read, acked) = (Verb::Consume { ack: false }, Verb::Consume { ack: true });
+    vec![
+        memory("stream publish 128 B, one at a time", one, 20_000),
+        memory("stream publish 128 B, 256 in flight", some, 400_000),
+        memory("stream publish 128 B, 1000 in flight", many, 400_000),
+        memory("stream publish 128 B, fast ingest", Verb::Ingest, 400_000),
+        Work { size: 16 * 1024, ..memory("stream publish 16 KiB, 256 in flight", some, 40_000) },
+        memory("consume 128 B from a stream", read, 500_000),
+        memory("consume 128 B from a stream, with acks", acked, 300_000),
+        file("file stream publish 128 B, one at a time", one, 20_000),
+        file("file stream publish 128 B, 256 in flight", some, 400_000),
+        file("file stream publish 128 B, 1000 in flight", many, 400_000),
+        file("file stream publish 128 B, fast ingest", Verb::Ingest, 400_000),
+        file("consume 128 B from a file stream", read, 500_000),
+        file("consume 128 B from a file stream, with acks", acked, 300_000),
+        emulated("emulated stream publish 128 B, one at a time", one, 50_000),
+        emulated("emulated stream publish 128 B, 256 in flight", some, 1_000_000),
+        emulated("emulated stream publish 128 B, 1000 in flight", many, 1_000_000),
+        emulated("consume 128 B from an emulated stream", read, 2_000_000),
+        emulated("consume 128 B from an emulated stream, with acks", acked, 1_000_000),
     ]
 }
 
-/// The stream that messages are stored in, in memory, so that the disk is not measured.
-pub(crate) const STREAM: &str =
-    r#"{"name":"BENCH","subjects":["bench.>"],"storage":"memory","max_msgs":10000}"#;
-
-/// The call that makes the consumer of a run, and its body.
-pub(crate) fn consumer(job: &Job) -> (&'static str, String) {
-    let policy = if job.verb == (Verb::Consume { ack: true }) { "explicit" } else { "none" };
-    let body = format!(
-        r#"{{"stream_name":"KEPT","config":{{"name":"BENCH","ack_policy":"{policy}","inactive_threshold":60000000000}}}}"#
-    );
-    ("$JS.API.CONSUMER.CREATE.KEPT.BENCH", body)
+/// Over TCP, and with streams in memory.
+fn row(
+    name: &'static str,
+    verb: Verb,
+    size: usize,
+    headers: usize,
+    messages: u64,
+    server: servers::Kind,
+) -> Work {
+    Work {
+        name,
+        verb,
+        over: Over::Tcp,
+        storage: Storage::Memory,
+        size,
+        headers,
+        read_header: false,
+        messages,
+        server,
+    }
 }
-
-/// Messages in the stream, by the answer to a call for its information.
-pub(crate) fn stored(answer: &[u8]) -> u64 {
-    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
-    answer.pointer("/state/messages").and_then(serde_json::Value::as_u64).unwrap_or(0)
-}
-
-pub(crate) const INFO: &str = "$JS.API.STREAM.INFO.KEPT";
-pub(crate) const DELETE: &str = "$JS.API.CONSUMER.DELETE.KEPT.BENCH";
-
-/// The stream that is consumed, and the call that makes it.
-pub(crate) const KEPT: (&str, &str) =
-    ("$JS.API.STREAM.CREATE.KEPT", r#"{"name":"KEPT","subjects":["kept.>"],"storage":"memory"}"#);

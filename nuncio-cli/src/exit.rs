@@ -11,6 +11,8 @@ use nuncio::{
     SubscriptionEnd,
 };
 
+use crate::progress::aside;
+
 /// The exit codes, as [`EXIT_CODES`](crate::syntax::EXIT_CODES) explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -251,7 +253,9 @@ pub(crate) fn tell(message: &str) {
         }
     }
     line.push('\n');
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    aside(|| {
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    });
 }
 
 /// A command line that asks for help, or that cannot be understood.

@@ -58,10 +58,10 @@ struct Request<M, F> {
     first: Option<M>,
     more: VecDeque<M>,
     many: bool,
-    /// It has not been sent yet.
-    kept: bool,
     member: Option<Member>,
     failure: Option<F>,
+    /// The next [`Requests::fail_until`] leaves it out.
+    spared: bool,
     waker: Option<Waker>,
 }
 
@@ -91,9 +91,9 @@ impl<M, F> Requests<M, F> {
             first: None,
             more: VecDeque::new(),
             many,
-            kept: false,
             member: None,
             failure: None,
+            spared: false,
             waker,
         })
     }
@@ -200,21 +200,19 @@ impl<M, F> Requests<M, F> {
         Some(fail(&mut self.groups, request, failure))
     }
 
-    /// The request was not sent over the connection that is lost, and will be over the next one:
-    /// [`fail_until`](Self::fail_until) passes it over once.
-    pub fn keep(&mut self, token: Token) {
-        if let Some(request) = self.slots.get_mut(token) {
-            request.kept = true;
-        }
-    }
-
-    /// Fails every request up to that number that is not answered yet.
-    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet, but for those in `sparing`.
+    pub fn fail_until(&mut self, age: u64, sparing: &[Token], failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for request in self.slots.iter_mut().filter(|request| request.age <= age) {
-            if !std::mem::take(&mut request.kept) && !request.is_over() {
+        for token in sparing {
+            if let Some(request) = self.slots.get_mut(*token) {
+                request.spared = true;
+            }
+        }
+        for request in self.slots.iter_mut() {
+            let spared = std::mem::take(&mut request.spared);
+            if request.age <= age && !spared && !request.is_over() {
                 wakers.extend(fail(&mut self.groups, request, failure.clone()));
             }
         }

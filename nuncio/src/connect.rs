@@ -199,7 +199,7 @@ impl Connect {
         /// Whether to go on when a server refuses the credentials twice in a row. Default: no, the connection closes.
         ignore_auth_error_abort(ignore: bool) => |c| c.ignore_auth_error_abort = ignore;
         /// Whether requests that wait for a reply fail when the connection is lost, instead of waiting for their timeout.
-        /// One of which no byte was written is not lost: it is sent over the next connection, and answered there.
+        /// One of which no byte was written does not: it is sent over the next connection.
         /// A connection that is made anew for newer credentials counts as lost for those requests that it has sent: they
         /// were given three quarters of the time that was left. Default: yes.
         fail_requests_on_disconnect(fail: bool) => |c| c.fail_requests_on_disconnect = fail;

@@ -133,7 +133,7 @@ impl From<io::Error> for DisconnectCause {
 #[non_exhaustive]
 pub enum PublishError {
     /// The subject or the reply subject breaks a rule.
-    #[error("{0}")]
+    #[error(transparent)]
     Subject(#[from] SubjectError),
     /// The subject holds a wildcard, which [`Connect::strict_subjects`](crate::Connect::strict_subjects) forbids, or
     /// where a literal subject is needed.
@@ -143,10 +143,10 @@ pub enum PublishError {
         subject: String,
     },
     /// A header breaks a rule.
-    #[error("{0}")]
+    #[error(transparent)]
     Header(#[from] HeaderError),
     /// The payload could not be encoded.
-    #[error("{0}")]
+    #[error(transparent)]
     Codec(#[from] CodecError),
     /// Headers and payload together are larger than the server allows.
     #[error(
@@ -204,7 +204,7 @@ pub enum PublishError {
     #[error("the connection is draining: no more messages are accepted")]
     Draining,
     /// The connection is closed.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
 }
 
@@ -225,7 +225,7 @@ impl PublishError {
 #[non_exhaustive]
 pub enum ConfirmError {
     /// It could not be published: it was not sent.
-    #[error("{0}")]
+    #[error(transparent)]
     Publish(#[from] PublishError),
     /// The server does not let this user publish to the subject, or did not a moment before.
     #[error("the server denies publishing to \"{subject}\": the user's permissions do not allow it")]
@@ -234,7 +234,7 @@ pub enum ConfirmError {
         subject: String,
     },
     /// The server did not confirm it; it may have taken it, unless there was no connection from the start.
-    #[error("the server did not confirm the message: {0}")]
+    #[error("the server did not confirm the message")]
     Unconfirmed(#[from] FlushError),
 }
 
@@ -243,7 +243,7 @@ pub enum ConfirmError {
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The subject or the queue group breaks a rule.
-    #[error("{0}")]
+    #[error(transparent)]
     Subject(#[from] SubjectError),
     /// Subject and queue group are longer than a control line may be.
     #[error("subject and queue group of {size} bytes do not fit a control line of {max} bytes")]
@@ -283,7 +283,7 @@ pub enum SubscribeError {
     #[error("the connection is draining: no more subscriptions are accepted")]
     Draining,
     /// The connection is closed.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
 }
 
@@ -344,13 +344,13 @@ pub enum RequestError {
         problem: &'static str,
     },
     /// The request could not be sent.
-    #[error("{0}")]
+    #[error(transparent)]
     Publish(#[from] PublishError),
     /// The connection is draining: no more requests are accepted.
     #[error("the connection is draining: no more requests are accepted")]
     Draining,
     /// The connection is closed.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
 }
 
@@ -385,7 +385,7 @@ pub enum FlushError {
         after: Duration,
     },
     /// The connection is closed.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
 }
 
@@ -410,7 +410,7 @@ pub enum DrainError {
         after: Duration,
     },
     /// The connection is closed.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
 }
 
@@ -419,10 +419,10 @@ pub enum DrainError {
 #[non_exhaustive]
 pub enum UserInfoError {
     /// It did not answer, or may not be asked.
-    #[error("{0}")]
+    #[error(transparent)]
     Request(#[from] RequestError),
     /// Its answer cannot be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Codec(#[from] CodecError),
     /// It reported an error.
     #[error("the server reports: {description} ({code})")]

@@ -19,7 +19,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) fn names(work: &Work) -> Vec<&'static str> {
     let mut names = vec!["nuncio"];
     if cfg!(feature = "peers") {
-        if work.verb != Verb::Callback {
+        if !matches!(work.verb, Verb::Callback | Verb::Ingest) {
             names.push("async-nats");
         }
         let plain = matches!(

@@ -179,6 +179,8 @@ pub(crate) enum Failure {
     InboxRefused(ServerError),
     Disconnected,
     Closed(CloseReason),
+    /// The connection was closed before any of it was written.
+    Unsent(CloseReason),
 }
 
 impl Shared {

@@ -8,9 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use nuncio_proto::js::api::consumer::ConsumerInfo;
-use nuncio_proto::js::api::paging::{
-    ConsumerListPage, ConsumerNamesPage, Page, PageRequest, StreamListPage, StreamNamesPage,
-};
+use nuncio_proto::js::api::lists::{ConsumerListPage, ConsumerNamesPage, StreamListPage, StreamNamesPage};
+use nuncio_proto::js::api::paging::{Page, PageRequest};
 use nuncio_proto::js::api::stream::StreamInfo;
 use serde::de::DeserializeOwned;
 

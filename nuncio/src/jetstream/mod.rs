@@ -43,12 +43,14 @@ use crate::Client;
 
 mod account;
 mod ack;
+mod ack_next;
 mod advisory;
 mod api;
 mod asking;
 mod attempts;
 mod batch;
 mod call;
+mod calls;
 mod consume;
 mod consume_error;
 mod consume_events;
@@ -57,6 +59,7 @@ mod consumer_admin;
 mod counter;
 mod direct;
 mod direct_batch;
+mod direct_parts;
 mod draft;
 mod engine;
 mod ensure;
@@ -73,9 +76,9 @@ mod manage_consumer;
 mod manage_stream;
 mod message;
 mod ordered;
-mod priority;
 mod publish;
 mod publisher;
+mod pull_options;
 mod purge;
 mod push;
 mod restore;
@@ -83,6 +86,7 @@ mod snapshot;
 mod stream;
 
 pub use ack::{AckError, Acknowledge, DoubleAck};
+pub use ack_next::AckNext;
 pub use advisory::Advisories;
 pub use batch::{Batch, BatchAdd, BatchCommit};
 pub use call::CallFuture;
@@ -104,6 +108,7 @@ pub use message::JsMessage;
 pub use nuncio_proto::js::ack::{Ack, Delivery};
 pub use nuncio_proto::js::api::account::{AccountInfo, AccountLimits, ApiStats, Tier};
 pub use nuncio_proto::js::api::advisory::{Action, Advisory, AdvisoryEvent, Attempt, Span};
+pub use nuncio_proto::js::api::cluster::{ClusterInfo, DesiredCluster, DesiredStatus, PeerInfo};
 pub use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerReset, PriorityGroupInfo, SequenceInfo};
 pub use nuncio_proto::js::api::consumer_config::{
     AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy,
@@ -117,10 +122,7 @@ pub use nuncio_proto::js::api::snapshot::SnapshotInfo;
 pub use nuncio_proto::js::api::source::{
     External, Placement, Republish, SourceConsumer, SourceInfo, StreamSource, SubjectTransform,
 };
-pub use nuncio_proto::js::api::stream::{
-    ClusterInfo, DesiredCluster, DesiredStatus, LostMessages, PeerInfo, StreamAlternate, StreamInfo,
-    StreamState,
-};
+pub use nuncio_proto::js::api::stream::{LostMessages, StreamAlternate, StreamInfo, StreamState};
 pub use nuncio_proto::js::api::stream_config::{
     Compression, ConsumerLimits, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType, StreamConfig,
 };
@@ -159,11 +161,18 @@ pub struct JetStream {
     prefix: Arc<Result<Prefix, PrefixError>>,
     timeout: Duration,
     level: Arc<Mutex<Option<api::Level>>>,
+    calls: Arc<calls::Calls>,
 }
 
 impl JetStream {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, prefix: Arc::new(Ok(Prefix::default())), timeout: TIMEOUT, level: Arc::default() }
+        Self {
+            client,
+            prefix: Arc::new(Ok(Prefix::default())),
+            timeout: TIMEOUT,
+            level: Arc::default(),
+            calls: Arc::default(),
+        }
     }
 
     /// JetStream of another domain: its API is below `$JS.<domain>.API`. Publishing is not changed by it.
@@ -190,6 +199,15 @@ impl JetStream {
     /// stepping down, resetting and deleting single messages, is asked once.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// How many calls of the API this context and its clones make at once; further ones wait for their turn, within their
+    /// time. Default: 64; 1 at least. Direct gets, publishing and consuming are not among them.
+    ///
+    /// A server keeps the calls that it has not come to in a queue of a certain length, and drops what does not fit into it
+    /// without an answer (it tells by the advisory `$JS.EVENT.ADVISORY.API.LIMIT_REACHED`).
+    pub fn max_calls(self, calls: usize) -> Self {
+        Self { calls: Arc::new(calls::Calls::new(calls)), ..self }
     }
 
     /// The connection.

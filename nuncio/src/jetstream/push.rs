@@ -20,7 +20,7 @@ use crate::jetstream::consumer::subscribe;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::flow::Flow;
 use crate::jetstream::ground::Ground;
-use crate::jetstream::priority::option;
+use crate::jetstream::pull_options::{check_stop_after, option};
 use crate::jetstream::{ConsumeError, Consumer, Error, JetStream, JsMessage, Stream};
 use crate::{Message, Subscription};
 
@@ -86,11 +86,11 @@ impl<'a> Push<'a> {
 
     fn begin(&mut self) -> Result<PushMessages, ConsumeError> {
         let Some(subject) = self.subject.take() else {
-            return Err(option("deliver_subject", "the consumer does not push: pull from it with `consume`"));
+            return Err(
+                option("deliver_subject", "the consumer does not push: pull from it with `consume`").into()
+            );
         };
-        if self.stop_after == Some(0) {
-            return Err(option("stop_after", "receiving 0 messages has no use"));
-        }
+        check_stop_after(self.stop_after)?;
         let group = self.group.take();
         let subscription = subscribe(self.consumer.js(), &subject, group.as_deref())?;
         // In a group one member gets the heartbeats of all.

@@ -62,3 +62,22 @@ async fn streams_and_consumers_change_their_leaders_and_servers() {
     let error = stream.remove_peer(&peers[1].name).await.unwrap_err();
     assert!(error.api_error().is_some_and(|error| error.err_code == ErrorCode::PEER_REMAP), "{error:?}");
 }
+
+#[tokio::test]
+async fn who_loses_a_race_on_a_replicated_stream_is_told_of_a_wrong_sequence() {
+    let mut cluster = Cluster::of(3).jetstream().start().await.unwrap();
+    cluster.jetstream_ready(Duration::from_secs(60)).await.unwrap();
+    let nc = client(&cluster.urls()[0]).await;
+    let js = nc.jetstream().timeout(SOON);
+    let config = StreamConfig::new("R").subjects(["r.>"]).storage(StorageType::Memory).num_replicas(3);
+    js.create_stream(config).await.unwrap();
+    let mut last = 0;
+    for _ in 0..30 {
+        let publish = || js.publish("r.a", "").expect_last_subject_sequence(last);
+        let (one, other) = tokio::join!(publish(), publish());
+        let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
+        last = winner.unwrap().sequence;
+        let error = loser.unwrap_err();
+        assert!(error.is_wrong_last_sequence() && !error.is_stored_unknown(), "{error:?}");
+    }
+}

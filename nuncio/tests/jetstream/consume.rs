@@ -180,6 +180,23 @@ async fn a_consumer_that_is_gone_when_it_is_asked_again_is_the_end_too() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_deleted_is_the_end_and_a_stop_for_those_who_come_later() {
+    let (_server, nc, js) = start().await;
+    let consumer = bound(&nc, &js, 1, "").await;
+    let mut messages = consumer.consume().await.unwrap();
+    assert_eq!(take(&mut messages, 1).await, [1]);
+    waiting(&nc, 1).await;
+    raw(&nc, "STREAM.DELETE.S", "").await;
+    let error = soon(messages.next()).await.unwrap().unwrap_err();
+    assert!(error.is_consumer_deleted(), "{error}");
+    assert!(soon(messages.next()).await.is_none());
+    // Who asks now is told that even the stream is gone.
+    let mut later = consumer.consume().await.unwrap();
+    let error = soon(later.next()).await.unwrap().unwrap_err();
+    assert!(error.is_stream_deleted(), "{error}");
+}
+
+#[tokio::test]
 async fn the_limits_of_the_consumer_are_kept_to_whether_they_are_known_or_not() {
     let (_server, nc, js) = start().await;
     let limits = r#""max_batch":3,"max_expires":2000000000"#;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nuncio::Client;
 use nuncio::jetstream::{
     DirectGetRequest, Error, Feature, JetStream, StorageType, Stream, StreamConfig, Timestamp,
 };
@@ -151,8 +152,69 @@ async fn too_many_subjects_at_once_are_a_typed_error() {
         .await
         .unwrap();
     let error = stream.last_for(["d.>"]).next().await.unwrap().unwrap_err();
-    assert_eq!(error, Error::TooManySubjects { stream: "D".into() });
+    assert_eq!(error, Error::TooManySubjects { stream: "D".into(), filter: "d.>".into() });
+    assert!(error.to_string().contains("narrower wildcards"), "{error}");
     assert_eq!(sequences(stream.direct_batch()).await.len(), 1100);
+}
+
+/// Stores a message for each of these subjects, in turn.
+async fn fill_subjects(nc: &Client, stream: &Stream, subjects: impl IntoIterator<Item = String>) {
+    let before = stream.info().await.unwrap().state.last_sequence;
+    let mut count = 0;
+    for subject in subjects {
+        nc.publish(subject, "x").await.unwrap();
+        count += 1;
+    }
+    let full = async || stream.info().await.unwrap().state.last_sequence == before + count;
+    nuncio_testkit::eventually_async("all messages", SOON, async || full().await.then_some(()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_last_of_any_number_of_subjects_are_read_in_portions() {
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 0).await;
+    let subjects = || (0..2500).map(|n| format!("d.n{n}"));
+    assert_eq!(sequences(stream.last_for(subjects())).await, [0; 0]);
+    fill_subjects(&nc, &stream, subjects().chain(["d.n7".to_owned()])).await;
+    let expected: Vec<u64> = (1..=2501).filter(|sequence| *sequence != 8).collect();
+    let mut found = sequences(stream.last_for(subjects())).await;
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(sequences(stream.last_for(subjects()).limit(1500)).await.len(), 1500);
+    assert_eq!(sequences(stream.last_for(subjects()).limit(0)).await, [0; 0]);
+    let before = stream.last_for(subjects()).up_to_sequence(2500);
+    let mut before = sequences(before).await;
+    before.sort_unstable();
+    assert_eq!(before, (1..=2500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn portions_are_of_one_moment() {
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 0).await;
+    let subjects = || (0..1500).map(|n| format!("d.n{n}"));
+    fill_subjects(&nc, &stream, subjects()).await;
+    let mut last = stream.last_for(subjects());
+    let mut found = vec![last.next().await.unwrap().unwrap().sequence];
+    nc.request("d.n1499", "new").timeout(SOON).await.unwrap();
+    while let Some(message) = soon(last.next()).await {
+        found.push(message.unwrap().sequence);
+    }
+    assert_eq!(found, (1..=1500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn wildcards_that_match_too_much_together_are_parted_and_no_message_comes_twice() {
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 0).await;
+    let subjects = (0..1600).map(|n| format!("d.{}.{}", n % 2, n / 2));
+    fill_subjects(&nc, &stream, subjects).await;
+    let mut found = sequences(stream.last_for(["d.0.*", "d.1.*", "d.*.7"])).await;
+    found.sort_unstable();
+    assert_eq!(found, (1..=1600).collect::<Vec<_>>());
+    assert_eq!(sequences(stream.last_for(["d.0.*", "d.1.*", "d.*.7"]).limit(1599)).await.len(), 1599);
 }
 
 /// A server of the test's own that loses a reply of each page.
@@ -244,4 +306,19 @@ async fn batches_are_read_on_a_bare_thread() {
     let stream = filled(&js, 5).await;
     let found = bare(move || block_on(async move { stream.direct_batch().page(2, 1000).all().await }));
     assert_eq!(found.await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_mirror_may_answer_and_says_so() {
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 3).await;
+    let mirror = r#"{"name":"M","storage":"memory","mirror":{"name":"D"},"mirror_direct":true}"#;
+    raw(&nc, "STREAM.CREATE.M", mirror).await;
+    until_count(&nc, "M", 3).await;
+    let answered = async || {
+        let message = stream.direct_get(2).await.unwrap();
+        assert_eq!((message.sequence, message.text()), (2, Ok("2")));
+        (message.stream.as_deref() == Some("M")).then_some(())
+    };
+    nuncio_testkit::eventually_async("the mirror to answer", SOON, answered).await.unwrap();
 }

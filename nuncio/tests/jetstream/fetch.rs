@@ -210,3 +210,34 @@ async fn a_fetch_works_on_a_bare_thread() {
     });
     assert_eq!(texts.await, 2);
 }
+
+#[tokio::test]
+async fn heartbeats_do_not_keep_a_message_from_coming() {
+    let (_server, nc, js) = start().await;
+    let consumer = bound(&nc, &js, 0, "").await;
+    let mut batch = consumer.fetch(2).expires(SOON).heartbeat(Duration::from_millis(50)).await.unwrap();
+    let received = nc.statistics().received;
+    let beats = async {
+        let some = || nc.statistics().received >= received + 3;
+        nuncio_testkit::eventually("some heartbeats", SOON, some).await.unwrap();
+        fill(&nc, "S", 1).await;
+    };
+    let (message, ()) = both(batch.next(), beats).await;
+    assert_eq!(message.unwrap().unwrap().text().unwrap(), "1");
+    let received = nc.statistics().received;
+    let beats = async {
+        let some = || nc.statistics().received >= received + 3;
+        nuncio_testkit::eventually("some heartbeats", SOON, some).await.unwrap();
+        fill_from(&nc, "S", 2, 1).await;
+    };
+    let (message, ()) = both(batch.next(), beats).await;
+    assert_eq!(message.unwrap().unwrap().text().unwrap(), "2");
+}
+
+#[tokio::test]
+async fn a_fetch_of_bytes_alone_takes_any_number_of_messages() {
+    let (_server, nc, js) = start().await;
+    let consumer = bound(&nc, &js, 500, "").await;
+    let mut batch = consumer.fetch_bytes(1 << 20).no_wait().await.unwrap();
+    assert_eq!(texts(&mut batch).await.len(), 500);
+}

@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "each module needs some of it")]
 mod support;
 
+mod ack_next;
 mod acks;
 mod api;
 mod batch;
@@ -21,6 +22,7 @@ mod consumers;
 mod counter;
 mod direct;
 mod ensure;
+mod errors;
 mod fast;
 mod fetch;
 mod get;
@@ -29,6 +31,7 @@ mod levels;
 mod lists;
 mod ordered;
 mod outage;
+mod priority;
 mod publish;
 mod publisher;
 mod push;

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
+use crate::command::Job;
 use crate::command::stream::Which;
-use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::forced;
-use crate::output::{Output, Show, printable};
+use crate::jetstream::Named;
+use crate::jetstream::removal::{Removed, forced};
+use crate::names;
+use crate::output::{Show, printable};
+use crate::progress::{Progress, Unit};
 
 /// Remove messages from a stream, all of them unless told otherwise; with --json prints one object (stream, purged).
 #[derive(Debug, Args)]
@@ -17,7 +20,7 @@ pub(crate) struct Purge {
     #[command(flatten)]
     which: Which,
     /// Only messages of these subjects, with wildcards.
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", value_parser = names::filter)]
     subject: Option<String>,
     /// Leave so many of the newest.
     #[arg(long, value_name = "N", conflicts_with = "seq")]
@@ -40,82 +43,52 @@ pub(crate) struct Rm {
     force: bool,
 }
 
-enum What {
-    Messages { subject: Option<String>, keep: Option<u64>, seq: Option<u64> },
-    Stream,
-}
-
-pub(crate) struct Task {
-    which: Which,
-    what: What,
-}
-
 impl Purge {
-    pub(crate) fn resolve(self) -> Result<Task, Failure> {
-        forced(self.force, &format!("purging stream \"{}\"", self.which.stream))?;
-        let what = What::Messages { subject: self.subject, keep: self.keep, seq: self.seq };
-        Ok(Task { which: self.which, what })
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        let what = self.which.named();
+        forced(self.force, &format!("purging {what}"))?;
+        Ok(Job::brief(async move |settings, out| {
+            let stream = self.which.connect(settings).await?;
+            let _shown = Progress::new(settings.json, &format!("purging {what}"), None, Unit::Time);
+            let mut purge = stream.purge();
+            if let Some(subject) = self.subject {
+                purge = purge.filter(subject);
+            }
+            if let Some(keep) = self.keep {
+                purge = purge.keep(keep);
+            }
+            if let Some(seq) = self.seq {
+                purge = purge.sequence(seq);
+            }
+            let purged = purge.await.map_err(|error| what.about(error))?;
+            Ok(out.show(&Purged { what: &what, purged })?)
+        }))
     }
 }
 
 impl Rm {
-    pub(crate) fn resolve(self) -> Result<Task, Failure> {
-        forced(self.force, &format!("removing stream \"{}\"", self.which.stream))?;
-        Ok(Task { which: self.which, what: What::Stream })
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        let what = self.which.named();
+        forced(self.force, &format!("removing {what}"))?;
+        Ok(Job::brief(async move |settings, out| {
+            let stream = self.which.connect(settings).await?;
+            stream.delete().await.map_err(|error| what.about(error))?;
+            Ok(out.show(&Removed::new(&what))?)
+        }))
     }
 }
 
 #[derive(Serialize)]
 struct Purged<'a> {
-    stream: &'a str,
+    #[serde(flatten)]
+    what: &'a Named,
     purged: u64,
 }
 
 impl Show for Purged<'_> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let plural = if self.purged == 1 { "" } else { "s" };
-        let stream = printable(self.stream);
-        writeln!(out, "removed {} message{plural} from stream \"{stream}\"", self.purged)
-    }
-}
-
-#[derive(Serialize)]
-struct Removed<'a> {
-    stream: &'a str,
-    removed: bool,
-}
-
-impl Show for Removed<'_> {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "removed stream \"{}\"", printable(self.stream))
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let js = self.which.api.connect(settings).await?;
-        let name = &*self.which.stream;
-        let stream = js.bind_stream(name).map_err(self.which.about())?;
-        match self.what {
-            What::Stream => {
-                stream.delete().await.map_err(self.which.about())?;
-                out.show(&Removed { stream: name, removed: true })?;
-            }
-            What::Messages { subject, keep, seq } => {
-                let mut purge = stream.purge();
-                if let Some(subject) = subject {
-                    purge = purge.filter(subject);
-                }
-                if let Some(keep) = keep {
-                    purge = purge.keep(keep);
-                }
-                if let Some(seq) = seq {
-                    purge = purge.sequence(seq);
-                }
-                let purged = purge.await.map_err(self.which.about())?;
-                out.show(&Purged { stream: name, purged })?;
-            }
-        }
-        Ok(())
+        let what = self.what.to_string();
+        writeln!(out, "removed {} message{plural} from {}", self.purged, printable(&what))
     }
 }

@@ -6,40 +6,42 @@ use clap::Args;
 use nuncio::jetstream::StreamInfo;
 use serde::{Serialize, Serializer};
 
+use crate::command::Job;
 use crate::command::stream::Which;
-use crate::connect::Settings;
 use crate::exit::Failure;
 use crate::jetstream::with_defaults;
-use crate::output::{Output, Show, printable};
+use crate::output::{Show, printable, show_fields};
 use crate::table::size;
 
 /// Show a stream: its configuration and what it holds.
 ///
 /// With --json it is one object in the words of the server: config (limits that are not set left out), created, state and more.
 #[derive(Debug, Args)]
-pub(crate) struct Syntax {
+pub(crate) struct Info {
     #[command(flatten)]
     which: Which,
 }
 
-pub(crate) struct Task {
-    which: Which,
-}
-
-impl Syntax {
-    pub(crate) fn resolve(self) -> Task {
-        Task { which: self.which }
+impl Info {
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(Job::brief(async move |settings, out| {
+            let stream = self.which.connect(settings).await?;
+            let info = stream.info().await.map_err(|error| self.which.named().about(error))?;
+            Ok(out.show(&Whole(&info))?)
+        }))
     }
 }
+
+/// The words for what a configuration leaves out.
+pub(crate) const WORDS: [(&str, &str); 4] =
+    [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
 
 /// A stream, as the server tells of it.
 pub(crate) struct Whole<'a>(pub(crate) &'a StreamInfo);
 
 impl Serialize for Whole<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let words =
-            [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
-        with_defaults(self.0, &words, serializer)
+        with_defaults(self.0, &WORDS, serializer)
     }
 }
 
@@ -48,15 +50,13 @@ impl Show for Whole<'_> {
         let Self(info) = self;
         let (config, state) = (&info.config, &info.state);
         writeln!(out, "stream \"{}\"", printable(&config.name))?;
-        let mut line = |name: &str, value: String| writeln!(out, "  {name}: {}", printable(&value));
-        line("created", info.created.to_string())?;
-        if let Some(description) = &config.description {
-            line("description", description.clone())?;
-        }
-        line("subjects", config.subjects.join(", "))?;
-        line("storage", format!("{}, replicas: {}", config.storage, config.num_replicas))?;
-        line("retention", format!("{}, discard: {}", config.retention, config.discard))?;
-        for (name, limit) in [
+        let leader = info.cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+        let fields = [
+            ("created", Some(info.created.to_string())),
+            ("description", config.description.clone()),
+            ("subjects", Some(config.subjects.join(", "))),
+            ("storage", Some(format!("{}, replicas: {}", config.storage, config.num_replicas))),
+            ("retention", Some(format!("{}, discard: {}", config.retention, config.discard))),
             ("most messages", config.max_messages.map(|n| n.to_string())),
             ("most messages per subject", config.max_messages_per_subject.map(|n| n.to_string())),
             ("most bytes", config.max_bytes.map(size)),
@@ -64,25 +64,11 @@ impl Show for Whole<'_> {
             ("largest message", config.max_message_size.map(|n| size(n.into()))),
             ("most consumers", config.max_consumers.map(|n| n.to_string())),
             ("ids remembered for", config.duplicate_window.map(|window| format!("{window:?}"))),
-        ] {
-            if let Some(limit) = limit {
-                line(name, limit)?;
-            }
-        }
-        if let Some(leader) = info.cluster.as_ref().and_then(|cluster| cluster.leader.as_ref()) {
-            line("leader", leader.clone())?;
-        }
-        line("messages", format!("{} ({})", state.messages, size(state.bytes)))?;
-        line("sequences", format!("{} to {}", state.first_sequence, state.last_sequence))?;
-        line("consumers", state.consumer_count.to_string())
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let js = self.which.api.connect(settings).await?;
-        let stream = js.bind_stream(&self.which.stream).map_err(self.which.about())?;
-        let info = stream.info().await.map_err(self.which.about())?;
-        Ok(out.show(&Whole(&info))?)
+            ("leader", leader),
+            ("messages", Some(format!("{} ({})", state.messages, size(state.bytes)))),
+            ("sequences", Some(format!("{} to {}", state.first_sequence, state.last_sequence))),
+            ("consumers", Some(state.consumer_count.to_string())),
+        ];
+        show_fields(out, fields)
     }
 }
