@@ -105,7 +105,7 @@ impl Emulated {
             return;
         };
         let Some(call) = subject.strip_prefix(b"$JS.API.") else {
-            write(&mut self.out, reply, id, br#"{"stream":"BENCH","seq":12345678}"#);
+            write(&mut self.out, reply, id, br#"{"stream":"BENCH", "seq":12345678}"#);
             return;
         };
         if call.starts_with(b"CONSUMER.MSG.NEXT.") {

@@ -1,6 +1,6 @@
 //! Messages of a pull consumer without end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -27,7 +27,8 @@ use crate::jetstream::{ConsumeError, Consumer, JsMessage};
 /// Without options it keeps up to 500 messages asked for, or as many as the consumer allows, and asks for more once half
 /// of them have been taken. The server shows that it is there each 1.5 seconds while messages come, since a pull that
 /// reaches a leader in the moment of its change is lost without a word; once nothing came during a whole pull, after half
-/// of [`expires`](Self::expires), within 0.5 and 30 seconds.
+/// of [`expires`](Self::expires), within 0.5 and 30 seconds. When the cluster tells that a server has come or gone, it is
+/// looked at once whether the pulls are still known.
 ///
 /// # Errors
 ///
@@ -125,7 +126,7 @@ impl Messages {
     ///
     /// Cancel safe: a message that was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        self.flow.next().await
+        poll_fn(|cx| self.flow.poll_next(cx)).await
     }
 
     /// Listens to what happens besides messages, from now on.

@@ -1,7 +1,6 @@
 //! Drives a consuming machine: hands it what arrives, does what it asks for, and hands out the messages.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -31,6 +30,8 @@ pub(crate) struct Flow<E: Engine> {
     connects: u64,
     alarm: Option<(Instant, Deadline)>,
     tasks: Vec<Task>,
+    /// Something was asked of the server while messages are queued: the connection gets its turn to write that.
+    gives_way: bool,
     events: Arc<Hub<Event>>,
     /// It ends once this has been told.
     ending: Option<Ending>,
@@ -67,6 +68,7 @@ impl<E: Engine> Flow<E> {
             connects,
             alarm: None,
             tasks: Vec::new(),
+            gives_way: false,
             events: Arc::default(),
             ending: None,
             now,
@@ -76,10 +78,7 @@ impl<E: Engine> Flow<E> {
         flow
     }
 
-    pub(crate) async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
+    #[inline]
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -87,6 +86,11 @@ impl<E: Engine> Flow<E> {
         loop {
             if self.ending.is_some() {
                 return Poll::Ready(self.finish());
+            }
+            if std::mem::take(&mut self.gives_way) {
+                // Else the server would learn of it only when all that is queued has been handled.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let Some(subscription) = &mut self.subscription else { return Poll::Ready(None) };
             match subscription.poll_message(cx) {
@@ -116,6 +120,7 @@ impl<E: Engine> Flow<E> {
             self.now = now();
             self.check_connection();
             self.run();
+            self.gives_way = true;
         }
         taken.hand_out
     }

@@ -24,7 +24,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | make and change streams | [`JetStream::create_stream`], [`JetStream::ensure_stream`], [`Stream`] |
-//! | make and change consumers | [`Stream::create_consumer`], [`Consumer`] |
+//! | make and change consumers | [`Stream::create_consumer`], [`Stream::ensure_consumer`], [`Consumer`] |
 //! | publish | [`JetStream::publish`] (one by one), [`JetStream::publisher`] (many in flight), [`JetStream::batch`] (all or none), [`JetStream::fast_ingest`] |
 //! | consume | [`Consumer::consume`] (without end), [`Consumer::fetch`] (some), [`Consumer::next`] (one), [`Stream::ordered_consumer`] (all in order, no acks) |
 //! | acknowledge | [`JsMessage`] |
@@ -63,6 +63,7 @@ mod direct_parts;
 mod draft;
 mod engine;
 mod ensure;
+mod ensure_consumer;
 mod error;
 mod fast;
 mod fetch;
@@ -97,6 +98,7 @@ pub use consumer::Consumer;
 pub use counter::{Counter, CounterAdd, Increment};
 pub use direct_batch::DirectBatch;
 pub use ensure::{EnsureOutcome, Ensured};
+pub use ensure_consumer::EnsuredConsumer;
 pub use error::{Error, PublishError, Uncertain};
 pub use fast::{FastAck, FastEnd, FastIngest, FastIngestBuilder, FastSend};
 pub use fetch::{Fetch, Fetched, Next};

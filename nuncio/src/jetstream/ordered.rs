@@ -1,6 +1,6 @@
 //! Every message of a stream once and in order.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -30,7 +30,8 @@ const CALM_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Returned by [`JetStream::ordered_consumer`]. Awaiting it is complete once there is a consumer at the server. Its
 /// part there lives on one server, and a server that is killed says nothing; so it shows that it is there each 1.5 seconds
 /// while messages come and after trouble, once nothing came during a whole pull each 5 seconds, and is made anew when it
-/// does not. [`heartbeat`](Self::heartbeat) sets another interval.
+/// does not. When the cluster tells that a server has come or gone, it is looked at once whether that part is still there.
+/// [`heartbeat`](Self::heartbeat) sets another interval.
 ///
 /// # Errors
 ///
@@ -223,7 +224,7 @@ impl OrderedMessages {
     ///
     /// Cancel safe: a message that was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        self.flow.next().await
+        poll_fn(|cx| self.flow.poll_next(cx)).await
     }
 
     /// Listens to what happens besides messages, from now on.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nuncio_server::Server;
 
 use crate::clock::pass;
-use crate::evil::{Stage, limited, lost, script};
+use crate::evil::{Stage, limited, lost};
 use crate::session::through;
 
 const CASE: &str = "NUNCIO_FAULTS_MEMORY";
@@ -43,12 +43,10 @@ fn announced_bytes_cost_nothing_before_they_arrive() {
     alone("announced_bytes_cost_nothing_before_they_arrive", 16 << 10, async || {
         let mut clients = Vec::new();
         for _ in 0..50 {
-            let stage = Stage::new([script(|mut peer| async move {
-                peer.shake_hands().await;
-                peer.hear(b"SUB s 2\r\n").await;
+            let stage = Stage::subscribed(|mut peer| async move {
                 peer.say("MSG s 2 60000000\r\nthe first bytes").await;
                 pass(Duration::from_secs(10)).await;
-            })])
+            })
             .await;
             let nc = stage.client().await;
             let events = nc.events();
@@ -74,16 +72,14 @@ fn a_flood_that_nobody_can_use_costs_no_memory() {
             "INFO {\"connect_urls\":[\"a:1\",\"b:2\"],\"ldm\":true}\r\n",
         ];
         for flood in FLOODS {
-            let stage = Stage::new([script(move |mut peer| async move {
-                peer.shake_hands().await;
-                peer.hear(b"SUB s 2\r\n").await;
+            let stage = Stage::subscribed(move |mut peer| async move {
                 let burst = flood.repeat(60_000 / flood.len());
                 for _ in 0..50 {
                     peer.say(&burst).await;
                 }
                 peer.say("MSG s 2 4\r\nDONE\r\n").await;
                 peer.listen().await;
-            })])
+            })
             .await;
             let nc = stage.client().await;
             let _unread = nc.events();

@@ -85,27 +85,25 @@ async fn a_lost_connection_only_delays_it() {
 
 #[tokio::test]
 async fn it_asks_again_under_a_new_leader() {
-    // A consumer played by the test; nats-server lets nobody else use such reply subjects.
-    let server = nuncio_server::Server::start().await.unwrap();
-    let nc = client(server.url()).await;
-    let mut acks = nc.subscribe("$JS.ACK.PLAYED.>").confirmed().await.unwrap();
-    let mut plain = nc.subscribe("plain").confirmed().await.unwrap();
-    nc.publish("plain", "1").reply("$JS.ACK.PLAYED.C.1.1.1.1.1").await.unwrap();
-    let message = JsMessage::from(soon(plain.next()).await.unwrap());
+    let (_server, nc, js) = start().await;
+    let consumer = bound(&nc, &js, 1, "").await;
+    let message = one(&consumer).await;
+    // From here on the consumer is played by the test.
+    raw(&nc, "CONSUMER.DELETE.S.C", "").await;
+    let mut acks = nc.subscribe("$JS.ACK.S.C.>").confirmed().await.unwrap();
     let playing = async {
         let first = acks.next().await.unwrap();
         let change = nuncio::HeaderMap::with_status(409, "Leadership Change").unwrap();
         first.respond("").headers(change).await.unwrap();
         let second = acks.next().await.unwrap();
-        let inbox = second.reply().unwrap().into_owned();
-        nc.publish(inbox, "2").reply("$JS.ACK.PLAYED.C.1.2.2.1.0").await.unwrap();
+        second.respond("2").await.unwrap();
         [first, second].map(|asked| {
             let body = asked.text().unwrap().strip_prefix("+NXT ").unwrap();
             serde_json::from_str::<serde_json::Value>(body).unwrap()
         })
     };
     let (next, asked) = both(message.ack_next(), playing).await;
-    assert_eq!(next.unwrap().unwrap().info().unwrap().stream_sequence, 2);
+    assert_eq!(next.unwrap().unwrap().text().unwrap(), "2");
     let expires = asked.each_ref().map(|body| body["expires"].as_u64().unwrap());
     assert!(expires[0] <= 30_000_000_000 && expires[0] > expires[1], "{asked:?}");
     assert!(expires[1] > 20_000_000_000, "in the time that is left: {asked:?}");
@@ -144,6 +142,7 @@ async fn a_consumer_that_is_deleted_while_the_next_is_waited_for_is_told_as_such
 
 #[tokio::test]
 async fn a_group_that_the_consumer_needs_is_given_or_the_pull_is_refused() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let group = r#""priority_groups":["A"],"priority_policy":"overflow""#;
     let consumer = bound(&nc, &js, 3, group).await;

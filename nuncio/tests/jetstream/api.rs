@@ -14,9 +14,9 @@ use crate::support::*;
 #[tokio::test]
 async fn the_level_of_the_api_is_asked_once_a_connection() {
     let (mut server, nc, js) = start().await;
-    assert_eq!(js.level().await.unwrap(), 5);
+    assert_eq!(js.level().await.unwrap(), level());
     let before = calls(&nc).await;
-    assert_eq!(js.clone().level().await.unwrap(), 5);
+    assert_eq!(js.clone().level().await.unwrap(), level());
     // Only the question itself is counted.
     assert_eq!(calls(&nc).await, before + 1);
     server.restart().await.unwrap();
@@ -25,7 +25,7 @@ async fn the_level_of_the_api_is_asked_once_a_connection() {
         let _ = tokio::time::timeout(Duration::from_millis(200), events.next()).await;
     }
     let before = calls(&nc).await;
-    assert_eq!(js.level().await.unwrap(), 5);
+    assert_eq!(js.level().await.unwrap(), level());
     assert_eq!(calls(&nc).await, before + 2);
 }
 
@@ -37,8 +37,8 @@ async fn calls(nc: &nuncio::Client) -> u64 {
 async fn a_domain_or_prefix_changes_where_the_api_is() {
     let server = NatsServer::builder().jetstream_with("domain: hub").start().await.unwrap();
     let nc = client(server.url()).await;
-    assert_eq!(nc.jetstream().domain("hub").level().await.unwrap(), 5);
-    assert_eq!(nc.jetstream().prefix("$JS.hub.API").level().await.unwrap(), 5);
+    assert_eq!(nc.jetstream().domain("hub").level().await.unwrap(), level());
+    assert_eq!(nc.jetstream().prefix("$JS.hub.API").level().await.unwrap(), level());
     let error = nc.jetstream().domain("leaf").level().await.unwrap_err();
     assert_eq!(error, Error::NoJetStream { operation: "$JS.leaf.API.INFO".into() });
     assert!(error.is_no_jetstream() && error.is_retryable());
@@ -72,7 +72,7 @@ async fn a_call_that_nobody_answers_ends_in_time() {
 #[tokio::test]
 async fn calls_work_on_a_bare_thread() {
     let (_server, _nc, js) = start().await;
-    assert_eq!(bare(move || block_on(js.level())).await.unwrap(), 5);
+    assert_eq!(bare(move || block_on(js.level())).await.unwrap(), level());
 }
 
 #[tokio::test]

@@ -260,3 +260,35 @@ async fn what_was_never_written_is_not_stored_when_the_connection_is_closed() {
         assert!(matches!(error, PublishError::NotSent(RequestError::Closed(_))), "{error:?}");
     }
 }
+
+/// Publishes until so much is buffered that what comes then is not written while the proxy stalls.
+async fn clog(nc: &nuncio::Client, proxy: &Proxy) {
+    proxy.to_server().stall();
+    let filler = bytes::Bytes::from(vec![0; 512 << 10]);
+    // The buffers of the system take some megabytes.
+    let clogged = || {
+        let _ = nc.try_publish("filler", filler.clone());
+        nc.statistics().buffered_bytes > 8 << 20
+    };
+    nuncio_testkit::eventually("the line to be clogged", SOON, clogged).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_not_written_when_the_connection_was_lost_is_stored_over_the_next_one_and_told_so() {
+    let server = server().await;
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let nc = nuncio::connect(proxy.url()).max_reconnects(None).outbox_limit(64 << 20).await.unwrap();
+    stream(&nc, "S", "").await;
+    let js = nc.jetstream().timeout(SOON * 2);
+    // None of them may be sent twice: they have no ids.
+    let publisher = js.publisher().build();
+    clog(&nc, &proxy).await;
+    let sent = (0..50).map(|number: u32| publisher.send("S.a", number.to_string()).try_send().unwrap());
+    let handles = Vec::from_iter(sent);
+    proxy.cut_all(Cut::Rst);
+    proxy.to_server().flow();
+    for (number, handle) in handles.into_iter().enumerate() {
+        assert_eq!(handle.await.unwrap().sequence, number as u64 + 1);
+    }
+    assert_eq!((nc.statistics().connects, count(&nc, "S").await), (2, 50));
+}

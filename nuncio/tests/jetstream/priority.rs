@@ -26,6 +26,7 @@ const BRIEF: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn next_and_fetch_are_served_beyond_the_messages_they_leave_to_others() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let consumer = bound(&nc, &js, 5, OVERFLOW).await;
     let next = || consumer.next().group("A").min_pending(6);
@@ -40,6 +41,7 @@ async fn next_and_fetch_are_served_beyond_the_messages_they_leave_to_others() {
 
 #[tokio::test]
 async fn each_kind_of_pull_is_served_beyond_the_acknowledgements_that_are_pending() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let consumer = bound(&nc, &js, 10, OVERFLOW).await;
     let next = || consumer.next().group("A").min_ack_pending(2);
@@ -55,6 +57,7 @@ async fn each_kind_of_pull_is_served_beyond_the_acknowledgements_that_are_pendin
 
 #[tokio::test]
 async fn who_has_the_first_priority_is_served_first_whatever_the_kind_of_pull() {
+    needs!(Prioritized);
     let (_server, nc, js) = start().await;
     let prioritized = r#""priority_groups":["A"],"priority_policy":"prioritized""#;
     let consumer = bound(&nc, &js, 0, prioritized).await;
@@ -74,6 +77,7 @@ async fn who_has_the_first_priority_is_served_first_whatever_the_kind_of_pull() 
 
 #[tokio::test]
 async fn a_priority_that_cannot_be_is_reported_before_anything_is_sent() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let consumer = bound(&nc, &js, 1, OVERFLOW).await;
     let before = nc.statistics().published;

@@ -18,6 +18,8 @@ use crate::js::status::{Pending, PullStatus, StatusKind};
 use ledger::Ledger;
 use question::Question;
 
+/// After how many heartbeats in a row that did not come it is asked whether the consumer is there.
+const SILENCES: u32 = 2;
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -61,6 +63,8 @@ pub struct Pull {
     refusals: u32,
     probing: bool,
     question: Option<Question>,
+    /// How often in a row no heartbeat came.
+    silences: u32,
     /// Nothing came during the last pull, and it ended by itself.
     calm: bool,
     /// Ask for the whole buffer only: a message did not fit into a part of it.
@@ -103,6 +107,7 @@ impl Pull {
             refusals: 0,
             probing: false,
             question: None,
+            silences: 0,
             calm: false,
             whole_only: false,
             pin: None,
@@ -218,6 +223,11 @@ impl Pull {
         if self.alarm().is_some_and(|alarm| alarm <= now) {
             let silent = now.saturating_duration_since(self.quiet_since);
             self.tell(Event::MissedHeartbeat { silent });
+            self.silences += 1;
+            // Servers before 2.11 do not answer a pull from a consumer that is not there.
+            if self.silences.is_multiple_of(SILENCES) {
+                self.probe();
+            }
             self.calm = false;
             self.question = None;
             self.ledger.clear();
@@ -305,6 +315,14 @@ impl Pull {
     fn alive(&mut self) {
         self.pace.reset();
         self.refusals = 0;
+        self.silences = 0;
+    }
+
+    fn probe(&mut self) {
+        if !self.probing {
+            self.probing = true;
+            self.out.push_back(Output::Probe);
+        }
     }
 
     fn tell(&mut self, event: Event) {

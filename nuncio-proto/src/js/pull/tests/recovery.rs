@@ -24,6 +24,29 @@ fn silence_for_two_heartbeats_is_told_and_asked_anew() {
     assert_eq!(rig.left(), 10);
 }
 
+/// Servers before 2.11 do not answer a pull from a consumer that is not there.
+#[test]
+fn a_silence_that_goes_on_asks_whether_the_consumer_is_there() {
+    let mut rig = Rig::new(PullConfig { heartbeat: Some(5 * SECOND), ..PullConfig::default() });
+    let asked = |rig: &mut Rig| rig.outputs().contains(&Output::Probe);
+    rig.batches();
+    rig.pass(10 * SECOND);
+    assert!(!asked(&mut rig));
+    rig.pass(10 * SECOND);
+    assert!(asked(&mut rig));
+    rig.pull.probed(Presence::Present);
+    rig.pass(10 * SECOND);
+    assert!(!asked(&mut rig));
+    // Whatever is heard ends the row.
+    rig.status(4, "100 Idle Heartbeat");
+    rig.pass(10 * SECOND);
+    assert!(!asked(&mut rig));
+    rig.pass(10 * SECOND);
+    assert!(asked(&mut rig));
+    rig.pull.probed(Presence::ConsumerMissing);
+    assert_eq!(rig.outputs(), [Output::End(End::ConsumerDeleted)]);
+}
+
 #[test]
 fn anything_heard_puts_the_alarm_off() {
     let mut rig = Rig::new(PullConfig { heartbeat: Some(5 * SECOND), ..PullConfig::default() });
