@@ -114,3 +114,60 @@ fn a_subscriber_that_never_reads_costs_its_limit_and_little_more() {
         assert!(s.stats().dropped > 90_000);
     });
 }
+
+#[test]
+fn an_idle_connection_keeps_little() {
+    // The server's ends and their tasks are in here as well.
+    alone("an_idle_connection_keeps_little", 11 << 10, async || {
+        let mut clients = Vec::new();
+        for _ in 0..400 {
+            let stage = Stage::new([script(|mut peer| async move {
+                peer.shake_hands().await;
+                peer.listen().await;
+            })])
+            .await;
+            let nc = stage.client().await;
+            clients.push((nc, stage));
+        }
+    });
+}
+
+/// Clients that got and sent much, once.
+async fn busy_once(count: usize) -> Vec<impl Sized> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let stage = Stage::new([script(|mut peer| async move {
+            peer.shake_hands().await;
+            peer.hear(b"SUB s 2\r\n").await;
+            let burst = format!("MSG s 2 1000\r\n{}\r\n", "x".repeat(1000)).repeat(400);
+            peer.say(burst).await;
+            peer.listen().await;
+        })])
+        .await;
+        let nc = stage.client().await;
+        let mut s = nc.subscribe("s").await.unwrap();
+        for _ in 0..400 {
+            limited("the burst", s.next()).await.unwrap();
+        }
+        for _ in 0..400 {
+            nc.publish("x", vec![0; 1000]).await.unwrap();
+        }
+        clients.push((nc, s, stage));
+    }
+    clients
+}
+
+#[test]
+fn a_keepalive_gives_back_what_bursts_took() {
+    alone("a_keepalive_gives_back_what_bursts_took", 64 << 10, async || {
+        let start = peak("VmRSS");
+        let _first = busy_once(40).await;
+        let first = peak("VmRSS") - start;
+        // The default interval has passed once: what is given back is there for others.
+        pass(Duration::from_secs(150)).await;
+        let start = peak("VmRSS");
+        let _second = busy_once(40).await;
+        let second = peak("VmRSS") - start;
+        assert!(second < first / 2, "{first} KiB for the first, {second} for those behind them");
+    });
+}
