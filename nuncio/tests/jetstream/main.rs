@@ -29,6 +29,7 @@ mod levels;
 mod lists;
 mod ordered;
 mod outage;
+mod pace;
 mod publish;
 mod publisher;
 mod push;
