@@ -30,6 +30,23 @@ pub(crate) enum Verb {
     Subscriptions,
     /// Hold so many connections.
     Connections,
+    /// A piece of the protocol, without a connection.
+    Piece(Piece),
+    /// Build a small program with nothing built before.
+    Build,
+}
+
+/// What lies on the way of each message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Piece {
+    /// Encode a message into an outbox.
+    Encode,
+    /// Find a message in what was read.
+    Decode,
+    /// Find the subscription that a message is for, and make the message that it gets.
+    Dispatch,
+    /// Look up a header.
+    View,
 }
 
 /// What lies between client and server.
@@ -60,6 +77,20 @@ pub(crate) struct Work {
     pub(crate) read_header: bool,
     pub(crate) messages: u64,
     pub(crate) server: servers::Kind,
+    pub(crate) kind: Kind,
+}
+
+/// What of a work is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// The time that it takes.
+    Time,
+    /// The memory that is held.
+    Memory,
+    /// The instructions that are executed.
+    Instructions,
+    /// The time of a build.
+    Build,
 }
 
 /// A work to be done by one client against a server that listens on a port.
@@ -101,94 +132,14 @@ pub(crate) struct Figures {
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     /// Memory that each of the things held takes, where that is measured.
+    #[serde(default)]
     pub(crate) bytes_each: f64,
+    /// Instructions for each message, where those are counted.
+    #[serde(default)]
+    pub(crate) instructions: f64,
+    /// Crates in a program, where one is built.
+    #[serde(default)]
+    pub(crate) crates: u64,
 }
 
 pub(crate) const HEADERS: [(&str, &str); 2] = [("trace", "0123456789abcdef"), ("tenant", "blue")];
-
-pub(crate) fn all() -> Vec<Work> {
-    use servers::Kind::{Discard, Echo, Flood, Nats};
-    let over =
-        |over, name, verb, messages, server| Work { over, ..row(name, verb, 128, 0, messages, server) };
-    let one_read = row("subscribe 128 B, 2 headers, one read", Verb::Subscribe, 128, 2, 1_000_000, Flood);
-    let mut all = vec![
-        row("publish 16 B", Verb::Publish, 16, 0, 2_000_000, Discard),
-        row("publish 128 B", Verb::Publish, 128, 0, 2_000_000, Discard),
-        row("publish 128 B, 2 headers", Verb::Publish, 128, 2, 1_000_000, Discard),
-        row("publish 1 KiB", Verb::Publish, 1024, 0, 1_000_000, Discard),
-        row("publish 16 KiB", Verb::Publish, 16 * 1024, 0, 200_000, Discard),
-        row("publish 128 B, 16 tasks", Verb::PublishMany, 128, 0, 1_600_000, Discard),
-        row("subscribe 16 B", Verb::Subscribe, 16, 0, 2_000_000, Flood),
-        row("subscribe 128 B", Verb::Subscribe, 128, 0, 2_000_000, Flood),
-        row("subscribe 128 B, by callback", Verb::Callback, 128, 0, 2_000_000, Flood),
-        row("subscribe 1 KiB", Verb::Subscribe, 1024, 0, 1_000_000, Flood),
-        row("subscribe 128 B, 2 headers, none read", Verb::Subscribe, 128, 2, 1_000_000, Flood),
-        Work { read_header: true, ..one_read },
-        row("request 128 B, one at a time", Verb::Request { in_flight: 1 }, 128, 0, 20_000, Echo),
-        row("request 128 B, 64 at once", Verb::Request { in_flight: 64 }, 128, 0, 400_000, Echo),
-        row("request 128 B, 256 at once", Verb::Request { in_flight: 256 }, 128, 0, 600_000, Echo),
-        over(Over::Tls, "publish 128 B, TLS", Verb::Publish, 1_000_000, Discard),
-        over(Over::Tls, "subscribe 128 B, TLS", Verb::Subscribe, 1_000_000, Flood),
-        over(Over::WebSocket, "publish 128 B, WebSocket", Verb::Publish, 1_000_000, Discard),
-        over(Over::WebSocket, "subscribe 128 B, WebSocket", Verb::Subscribe, 1_000_000, Flood),
-        row("publish and receive 128 B through nats-server", Verb::Through, 128, 0, 1_000_000, Nats),
-    ];
-    all.extend(streams());
-    all.push(row("hold 100,000 subscriptions", Verb::Subscriptions, 0, 0, 100_000, Discard));
-    all.push(row("hold 200 idle connections", Verb::Connections, 0, 0, 200, Nats));
-    all
-}
-
-/// What is done with streams: at a server that keeps them in memory, at one that keeps them on disk, and at one that
-/// answers at once.
-fn streams() -> Vec<Work> {
-    use servers::Kind::{Emulated, Nats};
-    let memory = |name, verb, messages| row(name, verb, 128, 0, messages, Nats);
-    let file = |name, verb, messages| Work { storage: Storage::File, ..memory(name, verb, messages) };
-    let emulated = |name, verb, messages| row(name, verb, 128, 0, messages, Emulated);
-    let (one, some, many) =
-        (Verb::Store { in_flight: 1 }, Verb::Store { in_flight: 256 }, Verb::Store { in_flight: 1000 });
-    let (read, acked) = (Verb::Consume { ack: false }, Verb::Consume { ack: true });
-    vec![
-        memory("stream publish 128 B, one at a time", one, 20_000),
-        memory("stream publish 128 B, 256 in flight", some, 400_000),
-        memory("stream publish 128 B, 1000 in flight", many, 400_000),
-        memory("stream publish 128 B, fast ingest", Verb::Ingest, 400_000),
-        Work { size: 16 * 1024, ..memory("stream publish 16 KiB, 256 in flight", some, 40_000) },
-        memory("consume 128 B from a stream", read, 500_000),
-        memory("consume 128 B from a stream, with acks", acked, 300_000),
-        file("file stream publish 128 B, one at a time", one, 20_000),
-        file("file stream publish 128 B, 256 in flight", some, 400_000),
-        file("file stream publish 128 B, 1000 in flight", many, 400_000),
-        file("file stream publish 128 B, fast ingest", Verb::Ingest, 400_000),
-        file("consume 128 B from a file stream", read, 500_000),
-        file("consume 128 B from a file stream, with acks", acked, 300_000),
-        emulated("emulated stream publish 128 B, one at a time", one, 50_000),
-        emulated("emulated stream publish 128 B, 256 in flight", some, 1_000_000),
-        emulated("emulated stream publish 128 B, 1000 in flight", many, 1_000_000),
-        emulated("consume 128 B from an emulated stream", read, 2_000_000),
-        emulated("consume 128 B from an emulated stream, with acks", acked, 1_000_000),
-    ]
-}
-
-/// Over TCP, and with streams in memory.
-fn row(
-    name: &'static str,
-    verb: Verb,
-    size: usize,
-    headers: usize,
-    messages: u64,
-    server: servers::Kind,
-) -> Work {
-    Work {
-        name,
-        verb,
-        over: Over::Tcp,
-        storage: Storage::Memory,
-        size,
-        headers,
-        read_header: false,
-        messages,
-        server,
-    }
-}

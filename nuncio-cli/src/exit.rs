@@ -59,6 +59,14 @@ impl Failure {
             other => other,
         }
     }
+
+    /// Puts what to do about it behind the message.
+    pub(crate) fn mended(self, mend: &str) -> Self {
+        match self {
+            Self::Told(code, message) => Self::Told(code, format!("{message}; {mend}")),
+            other => other,
+        }
+    }
 }
 
 impl From<io::Error> for Failure {
@@ -175,6 +183,18 @@ impl From<jetstream::Error> for Failure {
             }
             jetstream::Error::Subscribe(error) => error.into(),
             jetstream::Error::Request(error) => error.into(),
+            error => Self::error(error.to_string()),
+        }
+    }
+}
+
+impl From<jetstream::PublishError> for Failure {
+    fn from(error: jetstream::PublishError) -> Self {
+        match error {
+            jetstream::PublishError::Option { .. } => Self::usage(error.to_string()),
+            jetstream::PublishError::NotSent(error) => error.into(),
+            error if error.is_timeout() => Self::timeout(error.to_string()),
+            error if error.is_disconnected() => Self::connection(error.to_string()),
             error => Self::error(error.to_string()),
         }
     }

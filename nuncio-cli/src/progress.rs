@@ -45,11 +45,13 @@ impl Progress {
         if quiet || !stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let bar = ProgressBar::with_draw_target(whole, ProgressDrawTarget::stderr());
-        bar.set_message(what.to_owned());
-        if let Ok(style) = ProgressStyle::with_template(unit.template(whole.is_some())) {
-            bar.set_style(style.with_key("rate", rate));
-        }
+        let Ok(style) = ProgressStyle::with_template(unit.template(whole.is_some())) else {
+            return Self(ProgressBar::hidden());
+        };
+        let bar = ProgressBar::with_draw_target(whole, ProgressDrawTarget::stderr())
+            .with_style(style.with_key("rate", rate))
+            .with_message(what.to_owned());
+        bar.tick();
         bar.enable_steady_tick(TICK);
         *drawn() = Some(bar.clone());
         Self(bar)

@@ -28,7 +28,9 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Consume { ack } => consume(nc, job, ack).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
-        Verb::Callback | Verb::Ingest | Verb::Connections => Err("not a work of this client".into()),
+        Verb::Callback | Verb::Ingest | Verb::Connections | Verb::Piece(_) | Verb::Build => {
+            Err("not a work of this client".into())
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Consume { ack } => consume(nc, job, ack).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
-        Verb::Connections => Err("done above".into()),
+        Verb::Connections | Verb::Piece(_) | Verb::Build => Err("not a work of a connection".into()),
     }
 }
 

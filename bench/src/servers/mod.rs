@@ -10,6 +10,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+pub(crate) use flood::frame as flooded;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,14 @@
 //! Calls of the JetStream API: requests that are repeated while that helps, within one deadline.
 
 use std::future::poll_fn;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuncio_proto::js::error::{ApiError, Response};
 use nuncio_proto::js::name::Prefix;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::driver::shared::now;
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::{PublishError, RequestError};
 use crate::jetstream::asking::{Asking, Repeat, jittered};
@@ -68,7 +69,7 @@ impl JetStream {
             Ok(body) => body,
             Err(error) => return Err(Error::Body { operation, problem: error.to_string() }),
         };
-        self.call_raw(&operation, &body, repeat, |reply, in_doubt| {
+        self.call_raw(&operation, &body, Crowd::Bounded, repeat, |reply, in_doubt| {
             let answer = match Response::parse(reply.payload()) {
                 Ok(Err(error)) if in_doubt && repeat.is_done(&error) => {
                     Response::parse(br#"{"success":true}"#)
@@ -89,10 +90,28 @@ impl JetStream {
         &self,
         operation: &str,
         body: &[u8],
+        crowd: Crowd,
         repeat: Repeat,
         read: impl Fn(Message, bool) -> Result<T, Refusal>,
     ) -> Result<T, Error> {
-        let mut asking = Asking::new(self, operation, body, repeat, instant_after(self.timeout));
+        let deadline = instant_after(self.timeout);
+        let _room = match crowd {
+            Crowd::Bounded => Some(self.room(operation, deadline).await?),
+            Crowd::Free => None,
+        };
+        let began = now();
+        let asking = Asking::new(self, operation, body, repeat, deadline);
+        let outcome = self.answer(operation, asking, read).await;
+        note(operation, began, outcome.as_ref().err());
+        outcome
+    }
+
+    async fn answer<T>(
+        &self,
+        operation: &str,
+        mut asking: Asking<'_>,
+        read: impl Fn(Message, bool) -> Result<T, Refusal>,
+    ) -> Result<T, Error> {
         let mut pause = PAUSE;
         let mut unanswered = 0;
         loop {
@@ -122,6 +141,7 @@ impl JetStream {
             if unanswered > UNANSWERED || !asking.again_in(jittered(pause)) {
                 return Err(failed);
             }
+            tracing::debug!(subject = operation, error = %failed, "API call is made again");
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -173,6 +193,22 @@ impl JetStream {
     ) -> Result<(), PublishError> {
         publish::post(&self.client.handle.shared, subject, reply, payload)
     }
+}
+
+/// Tells those who listen what came of a call: no payload, neither what was sent nor what was answered.
+fn note(subject: &str, began: Instant, error: Option<&Error>) {
+    let took = now().saturating_duration_since(began);
+    match error {
+        None => tracing::debug!(subject, ?took, outcome = "ok", "API call"),
+        Some(error) => tracing::debug!(subject, ?took, outcome = "failed", %error, "API call"),
+    }
+}
+
+/// Whether a call counts among those that may be in flight at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Crowd {
+    Bounded,
+    Free,
 }
 
 /// Why an answer is not taken.

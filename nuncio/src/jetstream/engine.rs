@@ -32,6 +32,8 @@ pub(crate) trait Engine {
     fn drained(&mut self);
     fn heard(&self) -> Instant;
 
+    /// Servers of the cluster have come or gone.
+    fn servers_changed(&mut self, _: Instant) {}
     fn probed(&mut self, _: Presence) {}
     fn made(&mut self, _: Made, _: &mut Ground, _: Instant) {}
     fn deleted(&mut self, _: u64) {}

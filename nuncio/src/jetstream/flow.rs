@@ -15,7 +15,7 @@ use crate::jetstream::consume_events::ConsumeEvents;
 use crate::jetstream::engine::Engine;
 use crate::jetstream::ground::{Answer, Ground, Task};
 use crate::jetstream::{ConsumeError, JsMessage};
-use crate::listen::Hub;
+use crate::listen::{Hub, Listener};
 use crate::stats::Counters;
 use crate::{Message, ServerError, Subscription, SubscriptionEnd};
 
@@ -25,6 +25,7 @@ pub(crate) struct Flow<E: Engine> {
     pub(crate) ground: Ground,
     subscription: Option<Subscription>,
     connection: Events,
+    cluster: Listener<()>,
     /// How many connections there had been when the present one was taken note of.
     connects: u64,
     alarm: Option<(Instant, Deadline)>,
@@ -52,6 +53,7 @@ impl<E: Engine> Flow<E> {
         let shared = &ground.js.client().handle.shared;
         // Before the look at the connection, so that no change is missed.
         let connection = shared.events.listen();
+        let cluster = shared.cluster.listen();
         let connects = Counters::get(&shared.counters.connects);
         let up = shared.core().up;
         if !up {
@@ -62,6 +64,7 @@ impl<E: Engine> Flow<E> {
             ground,
             subscription: Some(subscription),
             connection,
+            cluster,
             connects,
             alarm: None,
             tasks: Vec::new(),
@@ -182,6 +185,10 @@ impl<E: Engine> Flow<E> {
                 }
                 _ => continue,
             }
+            changed = true;
+        }
+        while let Poll::Ready(Some(_)) = self.cluster.poll(cx) {
+            self.engine.servers_changed(self.now);
             changed = true;
         }
         changed

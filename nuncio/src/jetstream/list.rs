@@ -13,7 +13,7 @@ use nuncio_proto::js::api::paging::{Page, PageRequest};
 use nuncio_proto::js::api::stream::StreamInfo;
 use serde::de::DeserializeOwned;
 
-use crate::jetstream::call::{CallFuture, stream_name};
+use crate::jetstream::call::{CallFuture, filter, stream_name};
 use crate::jetstream::{Error, JetStream};
 
 /// A page in parts, whatever it lists.
@@ -219,6 +219,7 @@ async fn page<P, T>(
 where
     P: DeserializeOwned + Into<Parts<T>>,
 {
+    request.subject.iter().try_for_each(|subject| filter("subject", subject))?;
     let page: P = match &stream {
         None => js.call(&[operation], &request).await?,
         Some(stream) => {

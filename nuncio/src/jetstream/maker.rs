@@ -18,6 +18,7 @@ use crate::Message;
 use crate::jetstream::asking::jittered;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::ground::{Answer, Ground, Task};
+use crate::jetstream::manage_consumer::check;
 use crate::jetstream::{Error, JetStream, Timestamp};
 
 /// How long one attempt to make a consumer may take. The server that it is given to may be one that is gone, so it is better
@@ -67,6 +68,7 @@ impl Maker {
         created: Option<Timestamp>,
     ) -> Result<Self, Error> {
         js.api_prefix()?;
+        check(&config)?;
         config.ack_policy = AckPolicy::None;
         config.max_deliver = Some(1);
         config.memory_storage = true;
@@ -253,6 +255,10 @@ impl Engine for OrderedEngine {
 
     fn drained(&mut self) {
         self.machine.drained();
+    }
+
+    fn servers_changed(&mut self, now: Instant) {
+        self.machine.servers_changed(now);
     }
 
     fn perform(&mut self, output: Output, ground: &Ground) -> Option<Task> {

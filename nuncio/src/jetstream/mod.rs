@@ -24,7 +24,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | make and change streams | [`JetStream::create_stream`], [`JetStream::ensure_stream`], [`Stream`] |
-//! | make and change consumers | [`Stream::create_consumer`], [`Consumer`] |
+//! | make and change consumers | [`Stream::create_consumer`], [`Stream::ensure_consumer`], [`Consumer`] |
 //! | publish | [`JetStream::publish`] (one by one), [`JetStream::publisher`] (many in flight), [`JetStream::batch`] (all or none), [`JetStream::fast_ingest`] |
 //! | consume | [`Consumer::consume`] (without end), [`Consumer::fetch`] (some), [`Consumer::next`] (one), [`Stream::ordered_consumer`] (all in order, no acks) |
 //! | acknowledge | [`JsMessage`] |
@@ -43,12 +43,14 @@ use crate::Client;
 
 mod account;
 mod ack;
+mod ack_next;
 mod advisory;
 mod api;
 mod asking;
 mod attempts;
 mod batch;
 mod call;
+mod calls;
 mod consume;
 mod consume_error;
 mod consume_events;
@@ -57,9 +59,11 @@ mod consumer_admin;
 mod counter;
 mod direct;
 mod direct_batch;
+mod direct_parts;
 mod draft;
 mod engine;
 mod ensure;
+mod ensure_consumer;
 mod error;
 mod fast;
 mod fetch;
@@ -73,9 +77,9 @@ mod manage_consumer;
 mod manage_stream;
 mod message;
 mod ordered;
-mod priority;
 mod publish;
 mod publisher;
+mod pull_options;
 mod purge;
 mod push;
 mod restore;
@@ -83,6 +87,7 @@ mod snapshot;
 mod stream;
 
 pub use ack::{AckError, Acknowledge, DoubleAck};
+pub use ack_next::AckNext;
 pub use advisory::Advisories;
 pub use batch::{Batch, BatchAdd, BatchCommit};
 pub use call::CallFuture;
@@ -93,6 +98,7 @@ pub use consumer::Consumer;
 pub use counter::{Counter, CounterAdd, Increment};
 pub use direct_batch::DirectBatch;
 pub use ensure::{EnsureOutcome, Ensured};
+pub use ensure_consumer::EnsuredConsumer;
 pub use error::{Error, PublishError, Uncertain};
 pub use fast::{FastAck, FastEnd, FastIngest, FastIngestBuilder, FastSend};
 pub use fetch::{Fetch, Fetched, Next};
@@ -157,11 +163,18 @@ pub struct JetStream {
     prefix: Arc<Result<Prefix, PrefixError>>,
     timeout: Duration,
     level: Arc<Mutex<Option<api::Level>>>,
+    calls: Arc<calls::Calls>,
 }
 
 impl JetStream {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, prefix: Arc::new(Ok(Prefix::default())), timeout: TIMEOUT, level: Arc::default() }
+        Self {
+            client,
+            prefix: Arc::new(Ok(Prefix::default())),
+            timeout: TIMEOUT,
+            level: Arc::default(),
+            calls: Arc::default(),
+        }
     }
 
     /// JetStream of another domain: its API is below `$JS.<domain>.API`. Publishing is not changed by it.
@@ -188,6 +201,15 @@ impl JetStream {
     /// stepping down, resetting and deleting single messages, is asked once.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// How many calls of the API this context and its clones make at once; further ones wait for their turn, within their
+    /// time. Default: 64; 1 at least. Direct gets, publishing and consuming are not among them.
+    ///
+    /// A server keeps the calls that it has not come to in a queue of a certain length, and drops what does not fit into it
+    /// without an answer (it tells by the advisory `$JS.EVENT.ADVISORY.API.LIMIT_REACHED`).
+    pub fn max_calls(self, calls: usize) -> Self {
+        Self { calls: Arc::new(calls::Calls::new(calls)), ..self }
     }
 
     /// The connection.

@@ -20,7 +20,7 @@ const PARTS_OF_JETSTREAM: [&str; 5] = [
 ];
 
 /// At least so many promises are in it.
-const PROMISES_OF_JETSTREAM: usize = 5;
+const PROMISES_OF_JETSTREAM: usize = 110;
 
 /// One row of a table: the first cell, and what the last one names.
 #[derive(Debug)]

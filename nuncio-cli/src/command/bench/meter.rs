@@ -9,10 +9,19 @@ use cpu_time::ProcessTime;
 use hdrhistogram::Histogram;
 
 use super::report::{Latencies, Report};
+use crate::exit::Failure;
 use crate::progress::{Progress, Unit};
 
 /// How often the bar is drawn.
 const FRAME: Duration = Duration::from_millis(200);
+
+/// The longest latency that is told apart from longer ones, in nanoseconds: an hour.
+const LONGEST: u64 = 3_600_000_000_000;
+
+/// Room for what is timed.
+pub(crate) fn latencies() -> Result<Histogram<u64>, Failure> {
+    Histogram::new_with_bounds(1, LONGEST, 3).map_err(|error| Failure::error(error.to_string()))
+}
 
 /// One client's messages so far.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +37,11 @@ impl Count {
     /// For a client of several tasks.
     pub(crate) fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// For a client that counts otherwise.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

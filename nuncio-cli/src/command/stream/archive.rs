@@ -67,11 +67,12 @@ impl Writing {
     pub(super) fn begin(into: &Path) -> Result<Self, Failure> {
         vacant(into)?;
         let name = into.file_name().unwrap_or_default().to_string_lossy();
-        let dir = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
-            .suffix(".partial")
-            .tempdir_in(beside(into))
-            .map_err(|error| fault(beside(into), &error, ROOM))?;
+        let (prefix, mut builder) = (format!(".{name}."), tempfile::Builder::new());
+        builder.prefix(&prefix).suffix(".partial");
+        // The messages are nobody else's business.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let dir = builder.tempdir_in(beside(into)).map_err(|error| fault(beside(into), &error, ROOM))?;
         let archive = dir.path().join(ARCHIVE);
         let file = File::create_new(&archive).map_err(|error| fault(&archive, &error, ROOM))?;
         Ok(Self { into: into.to_owned(), dir, archive, file, head: Vec::new(), written: 0 })
@@ -99,7 +100,8 @@ impl Writing {
             fs::rename(&self.archive, &tar).map_err(at(tar))?;
         }
         let path = self.dir.path().join(INFO);
-        let text = serde_json::to_vec_pretty(info).map_err(|error| Failure::error(error.to_string()))?;
+        let mut text = serde_json::to_vec_pretty(info).map_err(|error| Failure::error(error.to_string()))?;
+        text.push(b'\n');
         let mut file = File::create_new(&path).map_err(at(path.clone()))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(at(path))?;
         synced(self.dir.path())?;
@@ -148,7 +150,12 @@ impl Reading {
         Ok(Self { info, path, file, size })
     }
 
-    /// Bytes of the archive.
+    /// The archive.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of it.
     pub(super) fn size(&self) -> u64 {
         self.size
     }

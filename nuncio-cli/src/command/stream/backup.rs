@@ -11,6 +11,7 @@ use crate::command::stream::archive::{Writing, vacant};
 use crate::command::stream::restore::Kept;
 use crate::command::stream::{Which, show};
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
 use crate::jetstream::with_defaults;
 use crate::progress::{Progress, Unit};
 
@@ -69,7 +70,15 @@ impl Backup {
         if self.check {
             take = take.check();
         }
-        let mut snapshot = take.await.map_err(about)?;
+        let mut snapshot = take.await.map_err(|error| {
+            let unknown = error.api_error().is_some_and(|error| error.description.contains("no impl"));
+            let failure = about(error);
+            if unknown {
+                failure.mended("streams in memory are saved by nats-server 2.15 and newer")
+            } else {
+                failure
+            }
+        })?;
         let mut writing = Writing::begin(&self.dir)?;
         while let Some(chunk) = snapshot.next().await {
             writing.write(&chunk.map_err(about)?)?;

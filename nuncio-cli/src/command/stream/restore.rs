@@ -118,7 +118,8 @@ async fn put_back(
     what: &Named,
     shown: &Progress,
 ) -> Result<Stream, Failure> {
-    let about = |error| what.about(mended(error));
+    let archive = reading.path().to_owned();
+    let about = |error| what.about(mended(error, &archive));
     let most = CHUNK.min(js.client().max_payload());
     let mut restore = js.restore_stream(&reading.info).await.map_err(about)?;
     let mut sent = 0;
@@ -133,18 +134,23 @@ async fn put_back(
     }
 }
 
-/// What the server refuses, with the option that mends it.
-fn mended(error: nuncio::jetstream::Error) -> Failure {
-    let taken = [ErrorCode::STREAM_NAME_EXIST, ErrorCode::STREAM_NAME_EXIST_RESTORE_FAILED];
-    let mend = match error.api_error().map(|error| error.err_code) {
-        Some(code) if taken.contains(&code) => {
-            "; give it another name with --as, or remove the stream that is there"
+/// What the server refuses, with what mends it.
+fn mended(error: nuncio::jetstream::Error, archive: &Path) -> Failure {
+    let said = error.api_error().cloned();
+    let failure = Failure::from(error);
+    let Some(said) = said else { return failure };
+    match (said.err_code, &*said.description) {
+        (ErrorCode::STREAM_NAME_EXIST | ErrorCode::STREAM_NAME_EXIST_RESTORE_FAILED, _) => {
+            failure.mended("give it another name with --as, or remove the stream that is there")
         }
-        Some(ErrorCode::STREAM_SUBJECT_OVERLAP) => "; give it other --subjects",
-        _ => "",
-    };
-    match Failure::from(error) {
-        Failure::Told(code, text) => Failure::Told(code, text + mend),
-        other => other,
+        (_, text) if text.contains("subjects overlap") => failure.mended("give it other --subjects"),
+        (_, text) if text.contains("names do not match") => {
+            failure.mended("servers before 2.15 put it back under its own name alone: leave out --as")
+        }
+        (ErrorCode::STREAM_RESTORE, _) => failure.mended(&format!(
+            "see that {} is whole, and that the server is as new as the one it is from",
+            archive.display()
+        )),
+        _ => failure,
     }
 }

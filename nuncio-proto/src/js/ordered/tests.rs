@@ -203,6 +203,29 @@ fn silence_and_nobody_answering_have_it_made_anew() {
 }
 
 #[test]
+fn a_server_that_is_gone_is_noticed_between_rare_heartbeats_when_the_cluster_tells_of_it() {
+    let pull = PullConfig { heartbeat: Some(15 * SECOND), ..PullConfig::default() };
+    let mut rig = Rig::created(OrderedConfig { pull, ..OrderedConfig::default() }, 0, 5);
+    let _ = rig.message(1, 1, 4);
+    rig.ordered.waiting(true, rig.now);
+    rig.ordered.servers_changed(rig.now);
+    assert!(matches!(rig.outputs()[..], [Output::Pull { id: 2, .. }]));
+    rig.status(2, "503");
+    assert_eq!(rig.restart(), Start::Sequence(2));
+}
+
+#[test]
+fn silence_is_noticed_soon_while_messages_come_and_later_where_none_do() {
+    let pull = PullConfig { calm_heartbeat: Some(5 * SECOND), ..PullConfig::default() };
+    let mut rig = Rig::created(OrderedConfig { pull, ..OrderedConfig::default() }, 0, 5);
+    assert_eq!(rig.ordered.deadline().unwrap() - rig.now, 3 * SECOND);
+    // A whole pull without a message.
+    rig.status(1, "408 Request Timeout");
+    rig.outputs();
+    assert_eq!(rig.ordered.deadline().unwrap() - rig.now, 10 * SECOND);
+}
+
+#[test]
 fn a_consumer_that_never_worked_is_not_replaced_at_once() {
     let mut rig = Rig::created(OrderedConfig::default(), 0, 5);
     for id in 1..5 {

@@ -99,6 +99,12 @@ impl Ledger {
         self.open.iter().map(|open| open.heartbeat).min()
     }
 
+    /// The id of a request that asks for no messages.
+    pub(super) fn reserve(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
     /// A pull is sent that would be over by itself at `until`.
     pub(super) fn send(
         &mut self,
@@ -107,8 +113,7 @@ impl Ledger {
         before: u64,
         times: (Instant, Duration),
     ) -> u64 {
-        let id = self.next;
-        self.next += 1;
+        let id = self.reserve();
         let (until, heartbeat) = times;
         self.open.push_back(Open { id, asked, left: asked, until, heartbeat, whole, before });
         self.left.messages += asked.messages;
