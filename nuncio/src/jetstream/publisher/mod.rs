@@ -129,7 +129,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Sends a message once there is room in the window. After 64 messages in a row that did not wait it gives way once, so
+    /// Sends a message once there is room in the window. After 128 messages in a row that did not wait it gives way once, so
     /// that the connection writes them.
     ///
     /// ```no_run

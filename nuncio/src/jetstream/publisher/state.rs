@@ -26,7 +26,7 @@ use crate::request::failed;
 const SPAN: usize = 8;
 
 /// After so many messages in a row a sender lets the connection write.
-const BURST: usize = 64;
+const BURST: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct State {
