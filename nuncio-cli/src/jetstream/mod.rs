@@ -5,6 +5,7 @@ pub(crate) mod listing;
 mod named;
 pub(crate) mod options;
 pub(crate) mod removal;
+pub(crate) mod target;
 
 use clap::Args;
 use nuncio::context::Context;

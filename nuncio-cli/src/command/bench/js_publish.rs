@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use nuncio::jetstream::{JetStream, PublishError, StreamConfig};
 
-use super::load::{Cargo, Load, Shape};
+use super::load::{Cargo, Freight};
 use super::send::{Share, Tally, measure};
 use crate::command::{Job, Session};
 use crate::exit::Failure;
@@ -24,13 +24,8 @@ const STEP: u64 = 64;
 /// `lost` counts messages that were not confirmed in --timeout, or whose connection was lost.
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
-    /// Subject to publish to.
-    #[arg(value_parser = names::subject)]
-    subject: String,
     #[command(flatten)]
-    load: Load,
-    #[command(flatten)]
-    shape: Shape,
+    freight: Freight,
     #[command(flatten)]
     way: Way,
     #[command(flatten)]
@@ -77,11 +72,11 @@ struct Target {
 
 impl Syntax {
     pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let cargo = self.shape.cargo(&self.subject)?;
+        let cargo = self.freight.cargo()?;
         Ok(Job::new(async move |session: Session| {
             session.stop.unless(self.prepare(&session)).await?;
             let (api, way) = (&self.api, self.way);
-            measure(session, self.load, 1, |settings, nc, share| {
+            measure(session, self.freight.load, 1, |settings, nc, share| {
                 publish(api.over(&nc, settings), cargo.clone(), way, share)
             })
             .await
@@ -110,7 +105,7 @@ impl Syntax {
     }
 
     fn config(&self) -> StreamConfig {
-        let mut config = StreamConfig::new(&self.target.stream).subjects([&self.subject]);
+        let mut config = StreamConfig::new(&self.target.stream).subjects([&self.freight.subject]);
         if let Some(storage) = self.target.storage.as_deref() {
             config.storage = storage.into();
         }

@@ -9,6 +9,7 @@ use nuncio::{Client, HeaderMap};
 
 use crate::connect::{Settings, connect};
 use crate::exit::Failure;
+use crate::names;
 
 /// How many messages by how many clients.
 #[derive(Clone, Copy, Debug, Args)]
@@ -48,13 +49,31 @@ pub(crate) struct Shape {
     pub(crate) headers: usize,
 }
 
+/// What is sent, and how much of it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Freight {
+    /// Subject to send to.
+    #[arg(value_parser = names::subject)]
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) load: Load,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+impl Freight {
+    pub(crate) fn cargo(&self) -> Result<Cargo, Failure> {
+        self.shape.cargo(&self.subject)
+    }
+}
+
 impl Shape {
     pub(crate) fn payload(&self) -> Bytes {
         vec![b'x'; self.size].into()
     }
 
     /// What is sent to this subject.
-    pub(crate) fn cargo(&self, subject: &str) -> Result<Cargo, Failure> {
+    fn cargo(&self, subject: &str) -> Result<Cargo, Failure> {
         let mut headers = HeaderMap::new();
         for n in 1..=self.headers {
             let added = headers.append(format!("Bench-{n}"), "0123456789abcdef");

@@ -3,11 +3,10 @@
 use clap::Args;
 use nuncio::Client;
 
-use super::load::{Cargo, Load, Shape};
+use super::load::{Cargo, Freight};
 use super::send::{Share, Tally, measure};
 use crate::command::Job;
 use crate::exit::Failure;
-use crate::names;
 
 /// Publish as fast as the server takes it.
 ///
@@ -15,20 +14,15 @@ use crate::names;
 /// connection.
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
-    /// Subject to publish to.
-    #[arg(value_parser = names::subject)]
-    subject: String,
     #[command(flatten)]
-    load: Load,
-    #[command(flatten)]
-    shape: Shape,
+    freight: Freight,
 }
 
 impl Syntax {
     pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let cargo = self.shape.cargo(&self.subject)?;
+        let cargo = self.freight.cargo()?;
         Ok(Job::new(async move |session| {
-            measure(session, self.load, 1, |_, nc, share| publish(nc, cargo.clone(), share)).await
+            measure(session, self.freight.load, 1, |_, nc, share| publish(nc, cargo.clone(), share)).await
         }))
     }
 }

@@ -6,24 +6,18 @@ use std::time::Instant;
 use clap::Args;
 use nuncio::{Client, RequestError};
 
-use super::load::{Cargo, Load, Shape};
+use super::load::{Cargo, Freight};
 use super::send::{Share, Tally, measure};
 use crate::command::Job;
 use crate::exit::Failure;
-use crate::names;
 
 /// Send requests and time the replies; `nuncio bench reply` answers.
 ///
 /// `lost` counts requests without a reply in --timeout, or whose connection was lost.
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
-    /// Subject of the requests.
-    #[arg(value_parser = names::subject)]
-    subject: String,
     #[command(flatten)]
-    load: Load,
-    #[command(flatten)]
-    shape: Shape,
+    freight: Freight,
     /// Requests that each client has open at the same time.
     #[arg(long, value_name = "N", default_value = "1")]
     in_flight: NonZeroU32,
@@ -31,10 +25,11 @@ pub(crate) struct Syntax {
 
 impl Syntax {
     pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let cargo = self.shape.cargo(&self.subject)?;
+        let cargo = self.freight.cargo()?;
         let in_flight = self.in_flight.get();
         Ok(Job::new(async move |session| {
-            measure(session, self.load, in_flight, |_, nc, share| request(nc, cargo.clone(), share)).await
+            measure(session, self.freight.load, in_flight, |_, nc, share| request(nc, cargo.clone(), share))
+                .await
         }))
     }
 }

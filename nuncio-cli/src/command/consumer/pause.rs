@@ -12,6 +12,7 @@ use crate::command::consumer::Which;
 use crate::exit::Failure;
 use crate::jetstream::Named;
 use crate::jetstream::options::moment;
+use crate::jetstream::target::Target;
 use crate::output::{Show, printable};
 use crate::syntax::duration;
 

@@ -1,48 +1,25 @@
-//! `nuncio consumer info`.
+//! A consumer, shown whole.
 
 use std::io::{self, Write};
 
-use clap::Args;
 use nuncio::jetstream::{ConsumerConfig, ConsumerInfo, DeliverPolicy};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::command::Job;
-use crate::command::consumer::Which;
 use crate::exit::Failure;
 use crate::jetstream::{fill, with_defaults};
 use crate::output::{Show, printable, show_fields};
-
-/// Show a consumer: its configuration and how far it is.
-///
-/// With --json it is one object in the words of the server: stream_name, name, created, config (limits that are not set left
-/// out) and more.
-#[derive(Debug, Args)]
-pub(crate) struct Info {
-    #[command(flatten)]
-    which: Which,
-}
-
-impl Info {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        Ok(Job::brief(async move |settings, out| {
-            let consumer = self.which.connect(settings).await?;
-            let info = consumer.info().await.map_err(|error| self.which.named().about(error))?;
-            Ok(out.show(&Whole(&info))?)
-        }))
-    }
-}
 
 /// The words for what a configuration leaves out.
 const WORDS: [(&str, &str); 3] =
     [("ack_policy", "none"), ("deliver_policy", "all"), ("replay_policy", "instant")];
 
 /// A consumer, as the server tells of it.
-pub(crate) struct Whole<'a>(pub(crate) &'a ConsumerInfo);
+pub(crate) struct Whole(pub(crate) ConsumerInfo);
 
-impl Serialize for Whole<'_> {
+impl Serialize for Whole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        with_defaults(self.0, &WORDS, serializer)
+        with_defaults(&self.0, &WORDS, serializer)
     }
 }
 
@@ -72,7 +49,7 @@ fn start(policy: &DeliverPolicy) -> String {
     }
 }
 
-impl Show for Whole<'_> {
+impl Show for Whole {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self(info) = self;
         let config = &info.config;

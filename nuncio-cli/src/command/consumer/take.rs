@@ -13,6 +13,7 @@ use crate::command::subscribe::silence;
 use crate::command::{Job, Session};
 use crate::connect::Settings;
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
 use crate::notes;
 use crate::output::{MessageLine, Output, Show, printable};
 use crate::progress::{Progress, Unit};

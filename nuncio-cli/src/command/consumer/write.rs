@@ -9,6 +9,7 @@ use crate::command::consumer::{Which, show};
 use crate::exit::Failure;
 use crate::jetstream::Named;
 use crate::jetstream::change::{self, Outcome, differences};
+use crate::jetstream::target::Target;
 use crate::output::Output;
 
 /// Make a consumer, which lasts until it is removed, and show it as `nuncio consumer info` does.
@@ -54,7 +55,7 @@ impl Add {
             let stream = which.stream(settings).await?;
             let config = wanted.apply(ConsumerConfig::new(), &which.consumer)?;
             let made = stream.create_consumer(config).await.map_err(|error| which.named().about(error))?;
-            made.cached_info().map_or(Ok(()), |info| Ok(out.show(&show::Whole(info))?))
+            made.cached_info().map_or(Ok(()), |info| Ok(out.show(&show::Whole(info.clone()))?))
         }))
     }
 }

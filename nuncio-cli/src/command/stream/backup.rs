@@ -11,6 +11,7 @@ use crate::command::stream::archive::{Writing, vacant};
 use crate::command::stream::restore::Kept;
 use crate::command::stream::{Which, show};
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
 use crate::jetstream::with_defaults;
 use crate::progress::{Progress, Unit};
 

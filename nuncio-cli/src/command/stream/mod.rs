@@ -4,54 +4,48 @@ mod archive;
 mod backup;
 mod config;
 mod list;
+mod purge;
 mod read;
-mod remove;
 mod restore;
 mod show;
 mod write;
 
 use clap::Args;
-use nuncio::jetstream::Stream;
+use nuncio::jetstream::{Error, Stream};
 
-use crate::command::{Job, verbs};
+use crate::command::verbs;
 use crate::connect::Settings;
 use crate::exit::Failure;
+use crate::jetstream::target::{Info, Rm, Target};
 use crate::jetstream::{Api, Named};
 use crate::names;
 
-/// List, make, change, read, back up, restore and remove JetStream streams.
-#[derive(Debug, Args)]
-pub(crate) struct Syntax {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-impl Syntax {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        self.verb.resolve()
-    }
-}
-
 verbs! {
-    enum Verb {
+    /// What may be written after `nuncio stream`.
+    pub(crate) enum Verb {
         Ls: list::Ls,
         Report: list::Report,
-        Info: show::Info,
+        /// Show a stream: its configuration and what it holds.
+        ///
+        /// With --json it is one object in the words of the server: config (limits that are not set left out), created, state and
+        /// more.
+        Info: Info<Which>,
         Add: write::Add,
         Edit: write::Edit,
         Ensure: write::Ensure,
         Get: read::Get,
         View: read::View,
-        Purge: remove::Purge,
+        Purge: purge::Purge,
         Backup: backup::Backup,
         Restore: restore::Restore,
-        Rm: remove::Rm,
+        /// Remove a stream with all that it holds and its consumers; with --json prints one object (stream, removed).
+        Rm: Rm<Which>,
     }
 }
 
 /// The name of the stream and where it is.
 #[derive(Args, Clone, Debug)]
-struct Which {
+pub(crate) struct Which {
     /// Name of the stream.
     #[arg(value_name = "NAME", value_parser = names::stream)]
     stream: String,
@@ -59,7 +53,10 @@ struct Which {
     api: Api,
 }
 
-impl Which {
+impl Target for Which {
+    type Handle = Stream;
+    type Info = show::Whole;
+
     fn named(&self) -> Named {
         Named::stream(&self.stream)
     }
@@ -67,5 +64,13 @@ impl Which {
     async fn connect(&self, settings: &Settings) -> Result<Stream, Failure> {
         let js = self.api.connect(settings).await?;
         Ok(js.bind_stream(&self.stream)?)
+    }
+
+    async fn info(stream: &Stream) -> Result<show::Whole, Error> {
+        stream.info().await.map(show::Whole)
+    }
+
+    async fn delete(stream: &Stream) -> Result<(), Error> {
+        stream.delete().await
     }
 }

@@ -9,6 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::command::Job;
 use crate::command::stream::Which;
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
 use crate::names;
 use crate::output::{Content, Output, Show, header_entries, printable, show_headers};
 

@@ -1,51 +1,28 @@
-//! `nuncio stream info`.
+//! A stream, shown whole.
 
 use std::io::{self, Write};
 
-use clap::Args;
 use nuncio::jetstream::StreamInfo;
 use serde::{Serialize, Serializer};
 
-use crate::command::Job;
-use crate::command::stream::Which;
-use crate::exit::Failure;
 use crate::jetstream::with_defaults;
 use crate::output::{Show, printable, show_fields};
 use crate::table::size;
-
-/// Show a stream: its configuration and what it holds.
-///
-/// With --json it is one object in the words of the server: config (limits that are not set left out), created, state and more.
-#[derive(Debug, Args)]
-pub(crate) struct Info {
-    #[command(flatten)]
-    which: Which,
-}
-
-impl Info {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        Ok(Job::brief(async move |settings, out| {
-            let stream = self.which.connect(settings).await?;
-            let info = stream.info().await.map_err(|error| self.which.named().about(error))?;
-            Ok(out.show(&Whole(&info))?)
-        }))
-    }
-}
 
 /// The words for what a configuration leaves out.
 pub(crate) const WORDS: [(&str, &str); 4] =
     [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
 
 /// A stream, as the server tells of it.
-pub(crate) struct Whole<'a>(pub(crate) &'a StreamInfo);
+pub(crate) struct Whole(pub(crate) StreamInfo);
 
-impl Serialize for Whole<'_> {
+impl Serialize for Whole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        with_defaults(self.0, &WORDS, serializer)
+        with_defaults(&self.0, &WORDS, serializer)
     }
 }
 
-impl Show for Whole<'_> {
+impl Show for Whole {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self(info) = self;
         let (config, state) = (&info.config, &info.state);

@@ -7,6 +7,7 @@ use crate::command::Job;
 use crate::command::stream::config::{ConfigArgs, Wanted};
 use crate::command::stream::{Which, show};
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
 use crate::jetstream::{Named, change};
 
 /// Make a stream, and show it as `nuncio stream info` does.
@@ -51,7 +52,7 @@ impl Add {
             let js = which.api.connect(settings).await?;
             let config = wanted.apply(StreamConfig::new(&which.stream))?;
             let stream = js.create_stream(config).await.map_err(|error| which.named().about(error))?;
-            stream.cached_info().map_or(Ok(()), |info| Ok(out.show(&show::Whole(info))?))
+            stream.cached_info().map_or(Ok(()), |info| Ok(out.show(&show::Whole(info.clone()))?))
         }))
     }
 }

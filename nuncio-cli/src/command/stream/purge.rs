@@ -1,4 +1,4 @@
-//! `nuncio stream purge` and `nuncio stream rm`.
+//! `nuncio stream purge`.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,8 @@ use crate::command::Job;
 use crate::command::stream::Which;
 use crate::exit::Failure;
 use crate::jetstream::Named;
-use crate::jetstream::removal::{Removed, forced};
+use crate::jetstream::removal::forced;
+use crate::jetstream::target::Target;
 use crate::names;
 use crate::output::{Show, printable};
 use crate::progress::{Progress, Unit};
@@ -28,16 +29,6 @@ pub(crate) struct Purge {
     /// Only messages before this sequence.
     #[arg(long, value_name = "SEQ")]
     seq: Option<u64>,
-    /// Do it: without this nothing is removed.
-    #[arg(long)]
-    force: bool,
-}
-
-/// Remove a stream with all that it holds and its consumers; with --json prints one object (stream, removed).
-#[derive(Debug, Args)]
-pub(crate) struct Rm {
-    #[command(flatten)]
-    which: Which,
     /// Do it: without this nothing is removed.
     #[arg(long)]
     force: bool,
@@ -62,18 +53,6 @@ impl Purge {
             }
             let purged = purge.await.map_err(|error| what.about(error))?;
             Ok(out.show(&Purged { what: &what, purged })?)
-        }))
-    }
-}
-
-impl Rm {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let what = self.which.named();
-        forced(self.force, &format!("removing {what}"))?;
-        Ok(Job::brief(async move |settings, out| {
-            let stream = self.which.connect(settings).await?;
-            stream.delete().await.map_err(|error| what.about(error))?;
-            Ok(out.show(&Removed::new(&what))?)
         }))
     }
 }
