@@ -60,6 +60,8 @@ struct Request<M, F> {
     many: bool,
     member: Option<Member>,
     failure: Option<F>,
+    /// The next [`Requests::fail_until`] leaves it out.
+    spared: bool,
     waker: Option<Waker>,
 }
 
@@ -91,6 +93,7 @@ impl<M, F> Requests<M, F> {
             many,
             member: None,
             failure: None,
+            spared: false,
             waker,
         })
     }
@@ -197,13 +200,19 @@ impl<M, F> Requests<M, F> {
         Some(fail(&mut self.groups, request, failure))
     }
 
-    /// Fails every request up to that number that is not answered yet.
-    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet, but for those in `sparing`.
+    pub fn fail_until(&mut self, age: u64, sparing: &[Token], failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for request in self.slots.iter_mut().filter(|request| request.age <= age) {
-            if !request.is_over() {
+        for token in sparing {
+            if let Some(request) = self.slots.get_mut(*token) {
+                request.spared = true;
+            }
+        }
+        for request in self.slots.iter_mut() {
+            let spared = std::mem::take(&mut request.spared);
+            if request.age <= age && !spared && !request.is_over() {
                 wakers.extend(fail(&mut self.groups, request, failure.clone()));
             }
         }

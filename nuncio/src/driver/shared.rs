@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::driver::route::Change;
 use crate::error::{CloseReason, ConnectionClosed};
 use crate::events::{Event, Hub};
+use crate::listen;
 use crate::queue::Poller;
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     waits: Mutex<Waits>,
     pool: Mutex<Pool>,
     pub(crate) events: Hub,
+    /// The server has told of other servers than before, whether they are known to the pool or not.
+    pub(crate) cluster: listen::Hub<()>,
     pub(crate) counters: Counters,
     closed: watch::Sender<Option<CloseReason>>,
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
@@ -176,6 +179,8 @@ pub(crate) enum Failure {
     InboxRefused(ServerError),
     Disconnected,
     Closed(CloseReason),
+    /// The connection was closed before any of it was written.
+    Unsent(CloseReason),
 }
 
 impl Shared {
@@ -192,6 +197,7 @@ impl Shared {
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
             pool: Mutex::new(pool),
             events: Hub::default(),
+            cluster: listen::Hub::default(),
             counters: Counters::default(),
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),
