@@ -14,7 +14,7 @@ use crate::support::*;
 /// short; `NUNCIO_SOAK=1` makes it a minute.
 #[tokio::test]
 async fn rotating_short_lived_credentials_costs_one_reconnect_a_time_and_no_message() {
-    let rotations = if std::env::var("NUNCIO_SOAK").is_ok_and(|value| value == "1") { 20 } else { 3 };
+    let rotations = if std::env::var("NUNCIO_SOAK").is_ok_and(|value| value == "1") { 20 } else { 2 };
     let op = Operator::start().await;
     let path = op.path("user.creds");
     write(&path, &text(&op.expiring(in_secs(5))));
@@ -170,7 +170,7 @@ async fn a_request_made_in_the_middle_of_a_renewal_goes_out_with_the_new_credent
 async fn an_open_request_gets_its_reply_before_the_connection_is_renewed() {
     let op = Operator::start().await;
     let path = op.path("user.creds");
-    write(&path, &text(&op.expiring(in_secs(12))));
+    write(&path, &text(&op.expiring(in_secs(6))));
     let server = nuncio::connect(op.server.url()).auth(Auth::creds(text(&op.user(|_| ())))).await.unwrap();
     let mut asked = server.subscribe("q").await.unwrap();
     server.flush().await.unwrap();

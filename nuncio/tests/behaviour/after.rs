@@ -226,7 +226,7 @@ rules! {
 
     on Setup::new().own() =>
     async fn after_restarts_and_forced_reconnects_everything_works(mut t: Target) {
-        let nc = t.connect().max_reconnects(None).await.unwrap();
+        let nc = quick(t.connect()).await.unwrap();
         let mut events = nc.events();
         let subject = echo(&nc).await;
         for round in 1..=3 {

@@ -20,7 +20,7 @@ rules! {
 
     on Setup::new().own() =>
     async fn subscriptions_live_on(mut t: Target) {
-        let nc = t.client().await;
+        let nc = quick(t.connect()).await.unwrap();
         let mut events = nc.events();
         let mut plain = nc.subscribe("a.b").await.unwrap();
         let mut wild = nc.subscribe("a.*").await.unwrap();
@@ -38,7 +38,7 @@ rules! {
 
     on Setup::new().own() =>
     async fn subscriptions_are_not_doubled(mut t: Target) {
-        let nc = t.client().await;
+        let nc = quick(t.connect()).await.unwrap();
         let mut events = nc.events();
         let mut subs = Vec::new();
         for i in 0..20 {
@@ -274,7 +274,7 @@ rules! {
     }
 
     async fn a_forced_reconnect_loses_nothing(t: Target) {
-        let (nc, other) = t.clients().await;
+        let (nc, other) = (quick(t.connect()).await.unwrap(), t.client().await);
         let mut sub = other.subscribe(unique()).await.unwrap();
         other.flush().await.unwrap();
         let mut events = nc.events();
@@ -290,7 +290,7 @@ rules! {
 
     on Setup::new().own() =>
     async fn a_publisher_at_full_speed_survives_restarts(mut t: Target) {
-        let nc = t.connect().max_reconnects(None).await.unwrap();
+        let nc = quick(t.connect()).await.unwrap();
         let mut events = nc.events();
         let publisher = tokio::spawn({
             let nc = nc.clone();

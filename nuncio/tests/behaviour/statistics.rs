@@ -81,7 +81,7 @@ rules! {
 
     on Setup::new().own() =>
     async fn figures_go_on_over_reconnects(mut t: Target) {
-        let nc = t.client().await;
+        let nc = quick(t.connect()).await.unwrap();
         let mut events = nc.events();
         for round in 1..=3u64 {
             nc.publish("a", "").await.unwrap();

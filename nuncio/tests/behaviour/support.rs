@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use nuncio::{Client, Event, Events, Message, Subscription, SubscriptionEnd};
+use nuncio::{Backoff, Client, Connect, Event, Events, Message, Subscription, SubscriptionEnd};
 use tokio::time::timeout;
 
 /// What must happen has this long, on however busy a machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// For rules that break one connection after the other: the wait before the next does not grow.
+pub(crate) fn quick(connect: Connect) -> Connect {
+    connect.backoff(Backoff::fixed(Duration::from_millis(20), Duration::ZERO)).max_reconnects(None)
+}
 
 /// A subject that no other rule uses.
 pub(crate) fn unique() -> String {
