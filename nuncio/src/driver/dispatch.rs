@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Waker;
 
 use nuncio_proto::header;
 use nuncio_proto::inbox::Token;
@@ -21,6 +20,10 @@ use crate::error::{DisconnectCause, shown};
 use crate::events::Event;
 use crate::queue::SubscriptionEnd;
 use crate::stats::Counters;
+
+/// So many requests that were answered go on at once. What they send is on its way to the server while the next ones
+/// go on, so that the two ends work at the same time where many requests are in flight.
+pub(super) const AT_ONCE: usize = 32;
 
 /// What one pass over the read bytes found; kept for its memory.
 #[derive(Debug, Default)]
@@ -44,6 +47,7 @@ impl Driver {
     pub(super) fn digest(&mut self, link: &mut Link) -> Result<(), DisconnectCause> {
         let mut at = 0;
         let broken = loop {
+            at = link.input.decode_messages(at, &mut self.pass.frames);
             match link.input.decode(at) {
                 Ok(Some((ServerOp::Msg(layout), len))) => {
                     self.pass.frames.push((u32::try_from(at).unwrap_or(u32::MAX), layout));
@@ -138,21 +142,31 @@ impl Driver {
         self.pass = pass;
     }
 
-    fn answer_requests(&self, replies: &mut Vec<(Token, Message)>) {
+    fn answer_requests(&mut self, replies: &mut Vec<(Token, Message)>) {
         if replies.is_empty() {
             return;
         }
-        let mut wakers: Vec<Waker> = Vec::with_capacity(replies.len());
         let mut waits = self.shared.waits();
         for (token, reply) in replies.drain(..) {
-            wakers.extend(if says_nobody(&reply) {
+            self.answered.extend(if says_nobody(&reply) {
                 waits.requests.fail(token, Failure::NoResponders)
             } else {
                 waits.requests.deliver(token, reply)
             });
         }
         drop(waits);
-        wakers.into_iter().for_each(Waker::wake);
+        self.wake_answered(AT_ONCE);
+    }
+
+    /// Wakes so many of those whose requests were answered, and tells whether there are more.
+    pub(super) fn wake_answered(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            match self.answered.pop_front() {
+                Some(waker) => waker.wake(),
+                None => return false,
+            }
+        }
+        !self.answered.is_empty()
     }
 
     /// Hands each queue what was staged for it: one lock and one wake a batch.

@@ -72,6 +72,7 @@ impl Driver {
         std::mem::take(&mut core.batch).salvage(&mut kept);
         let kept_messages = kept.messages();
         core.batch = kept;
+        core.reconsider();
         let fences = core.fences.take_all().collect();
         let ledger = &mut core.ledger;
         let written = ledger.taken.saturating_sub(in_flight) + salvage.written;
@@ -109,12 +110,14 @@ impl Driver {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
+        self.wake_answered(usize::MAX);
         let (stock, fences) = self.take_stock();
         let (room, changes) = {
             let mut core = self.shared.core();
             core.ledger.lost += stock.kept;
             core.batch = Batch::new();
             core.stage = Stage::Closed(reason.clone());
+            core.reconsider();
             core.driver = None;
             let (lost, maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
             core.drain_report = self.ending.report().map(|report| DrainReport { lost, maybe_lost, ..report });
@@ -131,7 +134,7 @@ impl Driver {
         for entry in entries {
             entry.route.end(end.clone());
         }
-        self.fail_requests(u64::MAX, &Failure::Closed(reason.clone()));
+        self.fail_requests(u64::MAX, &Failure::Closed(reason.clone().into()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);

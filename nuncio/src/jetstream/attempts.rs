@@ -106,9 +106,9 @@ impl Attempts {
             Err(Failure::Disconnected) => self.doubted(Uncertain::Disconnected, sent, now),
             Err(Failure::InboxDenied) => Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied))),
             Err(Failure::InboxRefused(error)) => {
-                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(error))))
+                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(*error))))
             }
-            Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(reason)))),
+            Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(*reason)))),
         }
     }
 
