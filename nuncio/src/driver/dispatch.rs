@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 
 use nuncio_proto::header;
 use nuncio_proto::inbox::Token;
@@ -21,9 +22,10 @@ use crate::events::Event;
 use crate::queue::SubscriptionEnd;
 use crate::stats::Counters;
 
-/// So many requests that were answered go on at once. What they send is on its way to the server while the next ones
-/// go on, so that the two ends work at the same time where many requests are in flight.
-pub(super) const AT_ONCE: usize = 32;
+/// A share of the requests in flight goes on at once when they are answered, and no fewer than `FEWEST`. What they send
+/// is on its way to the server while the next ones go on, so that the two ends work at the same time.
+const SHARE: usize = 4;
+const FEWEST: usize = 32;
 
 /// What one pass over the read bytes found; kept for its memory.
 #[derive(Debug, Default)]
@@ -154,19 +156,21 @@ impl Driver {
                 waits.requests.deliver(token, reply)
             });
         }
+        self.at_once = FEWEST.max(waits.requests.len() / SHARE);
         drop(waits);
-        self.wake_answered(AT_ONCE);
+        self.wake_answered();
     }
 
-    /// Wakes so many of those whose requests were answered, and tells whether there are more.
-    pub(super) fn wake_answered(&mut self, most: usize) -> bool {
-        for _ in 0..most {
-            match self.answered.pop_front() {
-                Some(waker) => waker.wake(),
-                None => return false,
-            }
-        }
+    /// Wakes some of those whose requests were answered, and tells whether there are more.
+    pub(super) fn wake_answered(&mut self) -> bool {
+        let some = self.at_once.min(self.answered.len());
+        self.answered.drain(..some).for_each(Waker::wake);
         !self.answered.is_empty()
+    }
+
+    /// Wakes all that are left, since nothing more will be written or read.
+    pub(super) fn wake_all_answered(&mut self) {
+        self.answered.drain(..).for_each(Waker::wake);
     }
 
     /// Hands each queue what was staged for it: one lock and one wake a batch.

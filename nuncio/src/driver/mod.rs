@@ -62,6 +62,8 @@ pub(crate) struct Driver {
     pass: Pass,
     /// Whose requests were answered, and who has not been told yet.
     answered: VecDeque<Waker>,
+    /// How many of them go on at once.
+    at_once: usize,
     alarm: Alarm,
     ending: Ending,
     first_messages: Vec<FirstMessage>,
@@ -90,6 +92,7 @@ impl Driver {
             denials: Denials::default(),
             pass: Pass::default(),
             answered: VecDeque::new(),
+            at_once: 0,
             alarm: Alarm::default(),
             ending: Ending::None,
             first_messages: Vec::new(),

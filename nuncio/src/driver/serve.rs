@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use nuncio_proto::session::keepalive::Beat;
 
 use crate::driver::Driver;
-use crate::driver::dispatch::AT_ONCE;
 use crate::driver::link::Link;
 use crate::driver::shared::{Waiter, now};
 use crate::error::{CloseReason, DisconnectCause};
@@ -36,7 +35,7 @@ impl Driver {
             return Served::Lost(cause);
         }
         let served = poll_fn(|cx| self.poll_serve(link, cx)).await;
-        self.wake_answered(usize::MAX);
+        self.wake_all_answered();
         served
     }
 
@@ -49,7 +48,7 @@ impl Driver {
                     return Poll::Ready(Served::Lost(cause));
                 }
             };
-            if self.wake_answered(AT_ONCE) {
+            if self.wake_answered() {
                 return await_answered(cx);
             }
             let read = if self.is_held(cx) {

@@ -110,7 +110,7 @@ impl Driver {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        self.wake_answered(usize::MAX);
+        self.wake_all_answered();
         let (stock, fences) = self.take_stock();
         let (room, changes) = {
             let mut core = self.shared.core();
