@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use crate::report::Row;
+use crate::work::Kind;
 
 const LEFT: f64 = 310.0;
 const RIGHT: f64 = 90.0;
@@ -13,17 +14,25 @@ const GAP: f64 = 12.0;
 const COLOURS: [(&str, &str); 3] =
     [("nuncio", "#1f6feb"), ("async-nats", "#9aa0a6"), ("watermelon", "#c7ccd1")];
 
+/// The name of a work, and each client with the processor time that a message takes it; those that lost messages left
+/// out, and works that one client alone does.
+fn bars(row: &Row) -> Option<(&str, Vec<(&str, f64)>)> {
+    let figure = |(name, _): &(&'static str, _)| Some((*name, row.spread(name)?.median));
+    let bars: Vec<_> = COLOURS.iter().filter_map(figure).collect();
+    (row.kind == Kind::Time && bars.len() > 1).then_some((&row.work, bars))
+}
+
+/// The chart, as SVG.
 pub(crate) fn draw(rows: &[Row]) -> String {
     let mut body = String::new();
     let mut top = 40.0;
-    for (work, bars) in rows.iter().filter_map(Row::bars) {
+    for (work, bars) in rows.iter().filter_map(bars) {
         let longest = bars.iter().map(|(_, ns)| *ns).fold(1.0, f64::max);
         let middle = top + bars.len() as f64 * BAR / 2.0 + 4.0;
         let _ = writeln!(body, r#"<text x="{}" y="{middle}" text-anchor="end">{work}</text>"#, LEFT - 10.0);
-        for (client, ns) in bars {
+        for (client, ns) in &bars {
             let width = (WIDTH - LEFT - RIGHT) * ns / longest;
-            let colour =
-                COLOURS.iter().find(|(name, _)| *name == client).map_or("#000", |(_, colour)| colour);
+            let colour = COLOURS.iter().find(|(name, _)| name == client).map_or("#000", |(_, colour)| colour);
             let _ = writeln!(
                 body,
                 r#"<rect x="{LEFT}" y="{top}" width="{width:.1}" height="{}" fill="{colour}"/>"#,

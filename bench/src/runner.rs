@@ -1,146 +1,98 @@
 //! Runs every client in turn, each job in a process of its own.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use clap::ValueEnum;
-use nuncio_testkit::NatsServer;
-
-use crate::chart;
+use crate::build;
 use crate::clients;
-use crate::report::{Row, print_json, print_table};
-use crate::servers::Kind;
-use crate::work::{self, Figures, Job, Work};
+use crate::process::{self, Server};
+use crate::report::Row;
+use crate::work::{Figures, Job, Kind, Work};
 
-pub(crate) fn measure(
-    runs: usize,
-    only: &[String],
-    thousands: Option<u64>,
-    json: bool,
-    svg: Option<&Path>,
-) -> Result<(), String> {
-    let mut rows = Vec::new();
-    for mut work in work::all() {
-        if !only.is_empty() && !only.iter().any(|name| work.name.starts_with(name.as_str())) {
-            continue;
-        }
-        work.messages = thousands.map_or(work.messages, |thousands| thousands * 1000);
-        eprintln!("{} …", work.name);
-        rows.push(measure_work(&work, runs)?);
-    }
-    if json {
-        print_json(&rows)
-    } else {
-        print_table(&rows)
-    }
-    svg.map_or(Ok(()), |path| fs::write(path, chart::draw(&rows)).map_err(|e| e.to_string()))
+/// How to measure.
+pub(crate) struct Plan<'a> {
+    pub(crate) works: Vec<Work>,
+    pub(crate) runs: usize,
+    /// What each process may take.
+    pub(crate) deadline: Duration,
+    /// Gets a line for each row.
+    pub(crate) json: Option<&'a Path>,
 }
 
-fn measure_work(work: &Work, runs: usize) -> Result<Row, String> {
-    let server = Server::start(work)?;
+/// Measures all works. Each row is printed and written when it is there; what goes wrong is in the row.
+pub(crate) fn measure(plan: &Plan<'_>) -> Result<Vec<Row>, String> {
+    let mut json = plan.json.map(File::create).transpose().map_err(|e| e.to_string())?;
+    let mut rows = Vec::new();
+    for work in &plan.works {
+        let row = measure_work(work, plan);
+        println!("{}", row.line());
+        if let Some(json) = &mut json {
+            let line = serde_json::to_string(&row).map_err(|e| e.to_string())?;
+            writeln!(json, "{line}").and_then(|()| json.flush()).map_err(|e| e.to_string())?;
+        }
+        rows.push(row);
+    }
+    println!();
+    Ok(rows)
+}
+
+fn measure_work(work: &Work, plan: &Plan<'_>) -> Row {
     let clients = clients::names(work);
     let mut row = Row::new(work, &clients);
-    // The first round warms up and is not counted.
-    for round in 0..=runs {
+    let server = match (work.kind != Kind::Build).then(|| Server::start(work)).transpose() {
+        Ok(server) => server,
+        Err(problem) => {
+            clients.iter().for_each(|client| row.fail(client, problem.clone()));
+            return row;
+        }
+    };
+    // The first round warms up and is not counted; what takes no time needs none, and what is counted does not vary.
+    let rounds = match work.kind {
+        Kind::Time => 0..=plan.runs,
+        Kind::Memory => 1..=plan.runs,
+        Kind::Instructions | Kind::Build => 1..=1,
+    };
+    for round in rounds {
         for client in &clients {
-            let figures = run_job(work, client, &server)?;
-            if round > 0 {
-                row.add(client, figures);
+            if row.has_failed(client) {
+                continue;
+            }
+            match run(work, client, server.as_ref(), plan.deadline) {
+                Ok(figures) if round > 0 => row.add(client, figures),
+                Ok(_) => {}
+                Err(problem) => {
+                    eprintln!("{client} at {}: {problem}", work.name);
+                    row.fail(client, problem);
+                }
             }
         }
     }
-    Ok(row)
+    row
 }
 
-fn run_job(work: &Work, client: &str, server: &Server) -> Result<Figures, String> {
-    let job = Job {
+fn run(work: &Work, client: &str, server: Option<&Server>, deadline: Duration) -> Result<Figures, String> {
+    let Some(server) = server else { return build::cold(client) };
+    let job = |messages| Job {
         client: client.to_owned(),
         verb: work.verb,
         over: work.over,
+        storage: work.storage,
         size: work.size,
         headers: work.headers,
         read_header: work.read_header,
-        messages: work.messages,
+        messages,
         port: server.port,
         ca: server.ca.clone(),
     };
-    let job = serde_json::to_string(&job).map_err(|e| e.to_string())?;
-    let output = on_core(0, &["job", &job]).stderr(Stdio::inherit()).output().map_err(|e| e.to_string())?;
-    if !output.status.success() {
-        return Err(format!("{client} failed at {}", work.name));
+    if work.kind != Kind::Instructions {
+        return process::run_job(&job(work.messages), deadline);
     }
-    serde_json::from_slice(&output.stdout).map_err(|e| format!("{client} at {}: {e}", work.name))
-}
-
-struct Server {
-    process: Process,
-    port: u16,
-    ca: String,
-}
-
-/// Serves until it is dropped.
-enum Process {
-    Own(Child),
-    Nats(#[expect(dead_code, reason = "it is stopped by its drop")] Box<NatsServer>),
-}
-
-impl Server {
-    fn start(work: &Work) -> Result<Self, String> {
-        if work.server == Kind::Nats {
-            return Self::start_nats();
-        }
-        let mut child = on_core(1, &["serve", &name_of(&work.server), &name_of(&work.over)])
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|e| e.to_string())?;
-        let (mut port, mut ca) = (String::new(), String::new());
-        if let Some(stdout) = child.stdout.take() {
-            let mut lines = BufReader::new(stdout);
-            lines.read_line(&mut port).and_then(|_| lines.read_line(&mut ca)).map_err(|e| e.to_string())?;
-        }
-        let port = port.trim().parse().map_err(|_| format!("the server of {} did not start", work.name))?;
-        Ok(Self { process: Process::Own(child), port, ca: ca.trim().to_owned() })
-    }
-
-    fn start_nats() -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| e.to_string())?;
-        let server =
-            runtime.block_on(NatsServer::builder().jetstream().start()).map_err(|e| e.to_string())?;
-        if let Some(pid) = server.pid() {
-            // On the core where the other servers are; without taskset anywhere.
-            let _ = Command::new("taskset").args(["-acp", "1", &pid.to_string()]).output();
-        }
-        Ok(Self { port: server.port(), process: Process::Nats(Box::new(server)), ca: String::new() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Process::Own(child) = &mut self.process {
-            // It serves until it is killed.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-/// The name of a value on the command line.
-fn name_of(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-}
-
-/// This program again, on a core of its own where `taskset` is there and there are two.
-fn on_core(core: usize, arguments: &[&str]) -> Command {
-    let program = std::env::current_exe().unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let pinned = cores > 1 && Command::new("taskset").arg("-V").output().is_ok();
-    let mut command = if pinned { Command::new("taskset") } else { Command::new(&program) };
-    if pinned {
-        command.arg("-c").arg(core.to_string()).arg(&program);
-    }
-    command.args(arguments);
-    command
+    // What starting and connecting takes is in both.
+    let few = process::count_instructions(&job(work.messages), deadline)?;
+    let many = process::count_instructions(&job(3 * work.messages), deadline)?;
+    let messages = 2 * work.messages;
+    let instructions = (many - few) / messages as f64;
+    Ok(Figures { messages, delivered: messages, instructions, ..Figures::default() })
 }

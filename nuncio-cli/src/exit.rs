@@ -11,6 +11,8 @@ use nuncio::{
     SubscriptionEnd,
 };
 
+use crate::progress::aside;
+
 /// The exit codes, as [`EXIT_CODES`](crate::syntax::EXIT_CODES) explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -54,6 +56,14 @@ impl Failure {
     pub(crate) fn about(self, what: &str) -> Self {
         match self {
             Self::Told(code, message) => Self::Told(code, format!("{what}: {message}")),
+            other => other,
+        }
+    }
+
+    /// Puts what to do about it behind the message.
+    pub(crate) fn mended(self, mend: &str) -> Self {
+        match self {
+            Self::Told(code, message) => Self::Told(code, format!("{message}; {mend}")),
             other => other,
         }
     }
@@ -178,6 +188,18 @@ impl From<jetstream::Error> for Failure {
     }
 }
 
+impl From<jetstream::PublishError> for Failure {
+    fn from(error: jetstream::PublishError) -> Self {
+        match error {
+            jetstream::PublishError::Option { .. } => Self::usage(error.to_string()),
+            jetstream::PublishError::NotSent(error) => error.into(),
+            error if error.is_timeout() => Self::timeout(error.to_string()),
+            error if error.is_disconnected() => Self::connection(error.to_string()),
+            error => Self::error(error.to_string()),
+        }
+    }
+}
+
 impl From<jetstream::ConsumeError> for Failure {
     fn from(error: jetstream::ConsumeError) -> Self {
         match error {
@@ -251,7 +273,9 @@ pub(crate) fn tell(message: &str) {
         }
     }
     line.push('\n');
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    aside(|| {
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    });
 }
 
 /// A command line that asks for help, or that cannot be understood.

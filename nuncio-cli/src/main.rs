@@ -9,17 +9,19 @@ mod connect;
 mod exit;
 mod headers;
 mod jetstream;
+mod names;
 mod notes;
 mod output;
 mod payload;
 mod program;
+mod progress;
 mod stop;
 mod syntax;
 mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::command::Session;
 use crate::exit::Failure;
@@ -28,15 +30,19 @@ use crate::stop::Stop;
 use crate::syntax::Cli;
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
-        Ok(cli) => exit::finish(run(cli)),
+    let parsed = Cli::command().try_get_matches().and_then(|matches| {
+        let command = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((command, Cli::from_arg_matches(&matches)?))
+    });
+    match parsed {
+        Ok((command, cli)) => exit::finish(run(&command, cli)),
         Err(error) => exit::misused(&error),
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    let settings = connect::resolve(cli.global, cli.command.name())?;
-    let command = cli.command.resolve()?;
+fn run(command: &str, cli: Cli) -> Result<(), Failure> {
+    let settings = connect::resolve(cli.global, command)?;
+    let job = cli.command.resolve()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -45,7 +51,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let done = runtime.block_on(async {
         let out = Output::stdout(settings.json);
         let session = Session { out, stop: Stop::listen()?, settings };
-        command.run(session).await
+        job.run(session).await
     });
     // A read of stdin that nobody waits for any more must not keep the program.
     runtime.shutdown_background();

@@ -101,6 +101,19 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// Writes what there is of these, a line each: name and value.
+pub(crate) fn show_fields(
+    out: &mut dyn Write,
+    fields: impl IntoIterator<Item = (&'static str, Option<String>)>,
+) -> io::Result<()> {
+    for (name, value) in fields {
+        if let Some(value) = value {
+            writeln!(out, "  {name}: {}", printable(&value))?;
+        }
+    }
+    Ok(())
+}
+
 /// A received message.
 ///
 /// As JSON: `subject`, `reply` (null without one), `headers` (an object of arrays), `size` (of the payload) and

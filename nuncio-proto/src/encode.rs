@@ -239,7 +239,7 @@ fn space_and_number(out: &mut Vec<u8>, length: usize) {
 }
 
 #[inline(never)]
-fn number(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 

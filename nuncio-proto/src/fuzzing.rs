@@ -4,6 +4,7 @@
 //! crate may not do is allowed here.
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used, clippy::unwrap_used)]
 
+pub(crate) mod frames;
 pub(crate) mod ops;
 pub(crate) mod reference;
 #[cfg(test)]
@@ -16,7 +17,9 @@ use crate::{
     header::{HeaderView, is_no_responders, raw_lines, status},
     info::ServerInfo,
     server_error::ServerError,
+    websocket::Role,
 };
+use frames::Rules;
 use ops::Op;
 use reference::Peer;
 
@@ -53,6 +56,22 @@ pub fn client_ops(data: &[u8]) {
     let decoder = || ClientDecoder::new(limits);
     assert_eq!(ops::run(decoder(), data, []), expected, "in one piece");
     assert_eq!(ops::run(decoder(), data, arrivals(*step, data.len())), expected, "in pieces");
+}
+
+/// Frames of WebSocket: the reader agrees with the plain reference, however the bytes are split and whatever room there is.
+///
+/// The first two bytes choose whose frames they are, what is allowed and the room, and the split.
+pub fn websocket_frames(data: &[u8]) {
+    let [choice, step, data @ ..] = data else { return };
+    let role = [Role::Server, Role::Client, Role::ClientWithoutMasks][usize::from(choice % 3)];
+    let most = if choice & 8 == 0 { 1 << 20 } else { 40 };
+    let rules = Rules { role, most, compression: choice & 4 != 0 };
+    let expected = frames::reference(rules, data);
+    let room = usize::from(choice >> 4) + 1;
+    assert_eq!(frames::run(rules, data, [], usize::MAX, false), expected, "in one piece");
+    let pieces = || arrivals(*step, data.len());
+    assert_eq!(frames::run(rules, data, pieces(), room, false), expected, "in pieces");
+    assert_eq!(frames::run(rules, data, pieces(), room, true), expected, "read past the reader");
 }
 
 /// Pieces of 1 to 16 bytes, or two pieces cut somewhere in the first 240 bytes.

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use memchr::memchr;
 
 use crate::encode;
 use crate::header::HeaderMap;
+use frames::{Frame, Frames};
+
+mod frames;
 
 /// Payloads of at least this many bytes are chained instead of copied, when they are handed over as [`Bytes`].
 ///
@@ -74,7 +76,7 @@ pub struct Batch {
     cursor: Cursor,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Chained {
     at: usize,
     data: Bytes,
@@ -299,6 +301,14 @@ impl Batch {
         self.drop_messages(|frame| frame.body > max)
     }
 
+    /// Tells the reply subject of each message that has one.
+    pub fn replies(&self, mut each: impl FnMut(&[u8])) {
+        let mut chained = self.chained.clone();
+        for frame in Frames::new(&self.bytes, &mut chained) {
+            frame.reply().into_iter().for_each(&mut each);
+        }
+    }
+
     fn drop_messages(&mut self, mut which: impl FnMut(&Frame<'_>) -> bool) -> u64 {
         let mut old = std::mem::take(self);
         let bytes = std::mem::take(&mut old.bytes);
@@ -323,68 +333,6 @@ impl Batch {
         self.len += total;
         self.messages += u64::from(frame.message);
     }
-}
-
-/// One frame of a batch: what lies before a chained payload, the payload, what lies behind.
-struct Frame<'a> {
-    head: &'a [u8],
-    chained: Option<Bytes>,
-    tail: &'a [u8],
-    /// Bytes of header block and payload.
-    body: usize,
-    message: bool,
-}
-
-impl Frame<'_> {
-    fn len(&self) -> usize {
-        self.head.len() + self.chained.as_ref().map_or(0, Bytes::len) + self.tail.len()
-    }
-}
-
-/// Walks over frames that `encode` wrote; it relies on their exact form and stops where that is not met.
-struct Frames<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    chained: &'a mut VecDeque<Chained>,
-}
-
-impl<'a> Frames<'a> {
-    fn new(bytes: &'a [u8], chained: &'a mut VecDeque<Chained>) -> Self {
-        Self { bytes, at: 0, chained }
-    }
-}
-
-impl<'a> Iterator for Frames<'a> {
-    type Item = Frame<'a>;
-
-    fn next(&mut self) -> Option<Frame<'a>> {
-        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let line_len = memchr(b'\n', rest)? + 1;
-        let line = rest.get(..line_len)?;
-        let has_headers = line.starts_with(b"HPUB ");
-        if !has_headers && !line.starts_with(b"PUB ") {
-            self.at += line_len;
-            return Some(Frame { head: line, chained: None, tail: &[], body: 0, message: false });
-        }
-        let mut numbers = line.trim_ascii_end().rsplit(|b| *b == b' ').map(decimal);
-        let total = numbers.next()??;
-        let header = if has_headers { numbers.next()?? } else { 0 };
-        let body_at = self.at + line_len + header;
-        let chained = match self.chained.front() {
-            Some(c) if c.at == body_at => self.chained.pop_front().map(|c| c.data),
-            _ => None,
-        };
-        let copied = if chained.is_some() { 0 } else { total.checked_sub(header)? };
-        let head = self.bytes.get(self.at..body_at)?;
-        let end = body_at + copied + 2;
-        let tail = self.bytes.get(body_at..end)?;
-        self.at = end;
-        Some(Frame { head, chained, tail, body: total, message: true })
-    }
-}
-
-fn decimal(digits: &[u8]) -> Option<usize> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -117,3 +117,21 @@ proptest! {
         prop_assert!(all.ends_with(&wire(&keep)));
     }
 }
+
+#[test]
+fn the_reply_subject_of_each_message_is_told() {
+    let mut batch = sample();
+    let mut headers = HeaderMap::new();
+    headers.append("a", "b c d").unwrap();
+    batch.publish(b"d", Some(b"r2"), Some(&headers), &Payload::Borrowed(b"PUB x y 1\r\n"));
+    batch.publish(b"e", None, Some(&headers), &Payload::Borrowed(b""));
+    batch.forward(
+        b"f",
+        Some(b"r3"),
+        b"NATS/1.0\r\n\r\n",
+        &Payload::Shared(Bytes::from(vec![b'x'; CHAIN_FROM])),
+    );
+    let mut replies = Vec::new();
+    batch.replies(|reply| replies.push(reply.to_vec()));
+    assert_eq!(replies, [b"r".to_vec(), b"r2".to_vec(), b"r3".to_vec()]);
+}

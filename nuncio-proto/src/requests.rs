@@ -71,6 +71,8 @@ struct Request<M, F> {
         reason = "most requests have none, and should not have the room for it"
     )]
     many: Option<Box<VecDeque<M>>>,
+    /// The next [`Requests::fail_until`] leaves it out.
+    spared: bool,
 }
 
 impl<M, F> Default for Requests<M, F> {
@@ -104,6 +106,7 @@ impl<M, F> Requests<M, F> {
             owner,
             end: None,
             many: many.then(Box::default),
+            spared: false,
         })
     }
 
@@ -206,13 +209,19 @@ impl<M, F> Requests<M, F> {
         Some(fail(&mut self.groups, token, request, failure))
     }
 
-    /// Fails every request up to that number that is not answered yet.
-    pub fn fail_until(&mut self, age: u64, failure: &F, wakers: &mut Vec<Waker>)
+    /// Fails every request up to that number that is not answered yet, but for those in `sparing`.
+    pub fn fail_until(&mut self, age: u64, sparing: &[Token], failure: &F, wakers: &mut Vec<Waker>)
     where
         F: Clone,
     {
-        for (token, request) in self.slots.iter_mut().filter(|(_, request)| request.age <= age) {
-            if !request.is_over() {
+        for token in sparing {
+            if let Some(request) = self.slots.get_mut(*token) {
+                request.spared = true;
+            }
+        }
+        for (token, request) in self.slots.iter_mut() {
+            let spared = std::mem::take(&mut request.spared);
+            if request.age <= age && !spared && !request.is_over() {
                 wakers.extend(fail(&mut self.groups, token, request, failure.clone()));
             }
         }

@@ -52,17 +52,6 @@ impl Config {
         }
     }
 
-    /// Whether certificates are asked for of clients that come that way.
-    #[cfg(all(feature = "tls", feature = "websocket"))]
-    pub(crate) fn verifies(&self, way: Way) -> bool {
-        self.tls(way).is_some_and(|tls| tls.verify)
-    }
-
-    #[cfg(all(not(feature = "tls"), feature = "websocket"))]
-    pub(crate) fn verifies(&self, _way: Way) -> bool {
-        false
-    }
-
     #[cfg(feature = "tls")]
     pub(crate) fn has_tls(&self, way: Way) -> bool {
         self.tls(way).is_some()

@@ -37,8 +37,9 @@ pub(crate) fn for_client(core: &Core, client: &Client, connect: bool) -> Vec<u8>
     #[cfg(feature = "websocket")]
     if client.way == Way::WebSocket {
         info.connect_urls.clone_from(&core.websocket.connect_urls);
+        // Whether a certificate is wanted of the client is said of the other port alone, as nats-server does.
         info.tls_required = core.config.has_tls(Way::WebSocket);
-        info.tls_verify = core.config.verifies(Way::WebSocket);
+        info.tls_available = info.tls_required;
         if let Some(addr) = core.websocket.addr {
             info.host = addr.ip().to_string();
             info.port = addr.port();

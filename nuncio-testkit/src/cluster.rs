@@ -50,6 +50,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// Turns JetStream on in every node with these settings, such as `domain: hub`; see
+    /// [`ServerBuilder::jetstream_with`].
+    pub fn jetstream_with(mut self, settings: impl Into<String>) -> Self {
+        self.node = self.node.jetstream_with(settings);
+        self
+    }
+
     /// Starts all nodes and waits until each knows all others and, with JetStream, until it has a leader.
     ///
     /// # Errors

@@ -175,14 +175,19 @@ impl Connect {
         /// 8 s with full jitter.
         ///
         /// [`Backoff::steady`] is what NATS.deno does by default: 2 seconds and a jitter of 100 ms, or of 1 second where TLS
-        /// is used or wanted; [`Backoff::Fixed`] has all three to choose. [`Backoff::custom`] is its
-        /// `reconnectDelayHandler`, called for each wait with its number; nothing is added to what it returns.
+        /// is used or wanted; [`Backoff::Fixed`] has all three to choose.
+        ///
+        /// [`Backoff::custom`] asks a function, as its `reconnectDelayHandler` does, or `CustomReconnectDelay` of nats.go: once
+        /// after each round in which every server has failed, with the number of the wait, so that another server is
+        /// always tried before a wait and the same one never without. Nothing is added to what it returns. It may ask the
+        /// client; if it panics, the wait is 8 seconds.
         backoff(backoff: Backoff) => |c| c.backoff = backoff;
         /// Whether servers are tried in the order given instead of a random one. Default: no.
         keep_server_order(keep: bool) => |c| c.keep_server_order = keep;
         /// Chooses the server that is dialled next, of those in the pool; `None` leaves the choice to the pool. It is
         /// asked before every attempt, the first one included. A server that was dialled in vain since the last wait is
-        /// not dialled again before the next one, whatever the choice. Default: none.
+        /// not dialled again before the next one, whatever the choice. A function that panics has chosen none. Default:
+        /// none.
         choose_server(choose: impl Fn(&[PoolServer]) -> Option<ServerId> + Send + Sync + 'static) => |c| {
             c.choose_server = Some(Arc::new(choose));
         };
@@ -199,6 +204,7 @@ impl Connect {
         /// Whether to go on when a server refuses the credentials twice in a row. Default: no, the connection closes.
         ignore_auth_error_abort(ignore: bool) => |c| c.ignore_auth_error_abort = ignore;
         /// Whether requests that wait for a reply fail when the connection is lost, instead of waiting for their timeout.
+        /// One of which no byte was written does not: it is sent over the next connection.
         /// A connection that is made anew for newer credentials counts as lost for those requests that it has sent: they
         /// were given three quarters of the time that was left. Default: yes.
         fail_requests_on_disconnect(fail: bool) => |c| c.fail_requests_on_disconnect = fail;

@@ -119,6 +119,16 @@ pub use tls::{Tls, TlsInfo, TlsProblem};
 pub use transport::{Connection, Connector, ConnectorFuture};
 pub use user_info::{Permissions, ResponsePermission, SubjectPermission, UserInfo};
 
+/// The bodies of the fuzz targets.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// A server that sends any frames of WebSocket. Panics where they are not read as they should be.
+    pub fn websocket(data: &[u8]) {
+        crate::transport::websocket::fuzzing::websocket(data);
+    }
+}
+
 /// The programs in the README and in the guides compile.
 #[cfg(doctest)]
 mod guides {

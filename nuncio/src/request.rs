@@ -28,9 +28,9 @@ use crate::{Message, Payload};
 /// # Errors
 ///
 /// [`RequestError`]: at once when nobody subscribes to the subject, when the server denies publishing to it or
-/// subscribing to the inbox, and when the connection is lost (unless
+/// subscribing to the inbox, and when the connection is lost that it was written to (unless
 /// [`Connect::fail_requests_on_disconnect`](crate::Connect::fail_requests_on_disconnect) is off); else after the
-/// timeout, which covers waiting for room in the outgoing buffer as well.
+/// timeout, which covers waiting for room in the outgoing buffer and for another connection as well.
 ///
 /// # Cancel safety
 ///
@@ -198,6 +198,6 @@ pub(crate) fn failed(shared: &Shared, failure: Failure, subject: &[u8], after: D
             RequestError::InboxRefused { inbox: shown(&shared.mux_subject()), error: *error }
         }
         Failure::Disconnected => RequestError::Disconnected { subject },
-        Failure::Closed(reason) => ConnectionClosed { reason: *reason }.into(),
+        Failure::Closed(reason) | Failure::Unsent(reason) => ConnectionClosed { reason: *reason }.into(),
     }
 }

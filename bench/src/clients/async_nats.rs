@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::{Failed, Memory, Meter};
-use crate::work::{DELETE, Figures, HEADERS, INFO, Job, KEPT, Over, STREAM, Verb, consumer, stored};
+use crate::streams::{DELETE, INFO, consumer, kept, stored, written};
+use crate::work::{Figures, HEADERS, Job, Over, Verb};
 
 /// With its default of 65,536 it drops most of a flood on one thread; this is high enough to lose nothing.
 const CAPACITY: usize = 4_000_000;
@@ -27,7 +28,9 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Consume { ack } => consume(nc, job, ack).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
-        Verb::Callback | Verb::Connections => Err("not a work of this client".into()),
+        Verb::Callback | Verb::Ingest | Verb::Connections | Verb::Piece(_) | Verb::Build => {
+            Err("not a work of this client".into())
+        }
     }
 }
 
@@ -99,7 +102,9 @@ async fn settle(nc: &async_nats::Client) -> Result<(), Failed> {
 }
 
 async fn store(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
-    nc.request("$JS.API.STREAM.CREATE.BENCH", STREAM.into()).await?;
+    for (call, body) in written(job) {
+        nc.request(call, body.into()).await?;
+    }
     let payload = Bytes::from(vec![b'x'; job.size]);
     let js = async_nats::jetstream::new(nc);
     let mut meter = Meter::start();
@@ -127,7 +132,8 @@ async fn store(nc: async_nats::Client, job: &Job, in_flight: usize) -> Result<Fi
 }
 
 async fn consume(nc: async_nats::Client, job: &Job, ack: bool) -> Result<Figures, Failed> {
-    nc.request(KEPT.0, KEPT.1.into()).await?;
+    let (create, body) = kept(job);
+    nc.request(create, body.into()).await?;
     let payload = Bytes::from(vec![b'x'; job.size]);
     let filled =
         async || Ok::<_, Failed>(stored(&nc.request(INFO, "".into()).await?.payload) >= job.messages);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use tokio::runtime;
 
+use crate::pieces;
 use crate::work::{Figures, Job, Over, Verb, Work};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -18,8 +19,10 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 /// Clients of this build that do such a work.
 pub(crate) fn names(work: &Work) -> Vec<&'static str> {
     let mut names = vec!["nuncio"];
-    if cfg!(feature = "peers") {
-        if work.verb != Verb::Callback {
+    if work.verb == Verb::Build {
+        names.push("async-nats");
+    } else if cfg!(feature = "peers") && !matches!(work.verb, Verb::Piece(_)) {
+        if !matches!(work.verb, Verb::Callback | Verb::Ingest) {
             names.push("async-nats");
         }
         let plain = matches!(
@@ -34,6 +37,9 @@ pub(crate) fn names(work: &Work) -> Vec<&'static str> {
 }
 
 pub(crate) fn run(job: &Job) -> Result<Figures, String> {
+    if let Verb::Piece(piece) = job.verb {
+        return pieces::run(piece, job).map_err(|e| e.to_string());
+    }
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let done = match job.client.as_str() {
         "nuncio" => runtime.block_on(nuncio::run(job)),
@@ -77,7 +83,7 @@ impl Meter {
             peak_rss: peak_rss(),
             p50_us: percentile(50),
             p99_us: percentile(99),
-            bytes_each: 0.0,
+            ..Figures::default()
         }
     }
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use nuncio::Tls;
 
 use super::{Failed, Memory, Meter};
-use crate::work::{DELETE, Figures, HEADERS, INFO, Job, KEPT, Over, STREAM, Verb, consumer, stored};
+use crate::streams::{DELETE, INFO, consumer, kept, stored, written};
+use crate::work::{Figures, HEADERS, Job, Over, Verb};
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
     if job.verb == Verb::Connections {
@@ -20,10 +21,11 @@ pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
         Verb::Callback => callback(&nc, job).await,
         Verb::Request { in_flight } => request(nc, job, in_flight).await,
         Verb::Store { in_flight } => store(nc, job, in_flight).await,
+        Verb::Ingest => ingest(nc, job).await,
         Verb::Consume { ack } => consume(nc, job, ack).await,
         Verb::Through => through(&nc, job).await,
         Verb::Subscriptions => subscriptions(&nc, job).await,
-        Verb::Connections => Err("done above".into()),
+        Verb::Connections | Verb::Piece(_) | Verb::Build => Err("not a work of a connection".into()),
     }
 }
 
@@ -99,7 +101,7 @@ async fn connections(job: &Job) -> Result<Figures, Failed> {
 }
 
 async fn store(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figures, Failed> {
-    nc.request("$JS.API.STREAM.CREATE.BENCH", STREAM).timeout(Duration::from_secs(5)).await?;
+    make_stream(&nc, job).await?;
     let payload = Bytes::from(vec![b'x'; job.size]);
     let js = nc.jetstream();
     if in_flight == 1 {
@@ -120,8 +122,29 @@ async fn store(nc: nuncio::Client, job: &Job, in_flight: usize) -> Result<Figure
     Ok(meter.stop(job.messages, job.messages))
 }
 
+async fn make_stream(nc: &nuncio::Client, job: &Job) -> Result<(), Failed> {
+    for (call, body) in written(job) {
+        nc.request(call, body).timeout(Duration::from_secs(5)).await?;
+    }
+    Ok(())
+}
+
+async fn ingest(nc: nuncio::Client, job: &Job) -> Result<Figures, Failed> {
+    make_stream(&nc, job).await?;
+    let payload = Bytes::from(vec![b'x'; job.size]);
+    let mut ingest = nc.jetstream().fast_ingest().begin().await?;
+    let meter = Meter::start();
+    for _ in 0..job.messages {
+        ingest.send("bench.subject", payload.clone()).await?;
+    }
+    let done = ingest.finish("bench.subject").await?;
+    let lost: u64 = done.lost.iter().map(|(from, to)| to - from).sum();
+    Ok(meter.stop(job.messages, done.sent - lost))
+}
+
 async fn consume(nc: nuncio::Client, job: &Job, ack: bool) -> Result<Figures, Failed> {
-    nc.request(KEPT.0, KEPT.1).timeout(Duration::from_secs(5)).await?;
+    let (create, body) = kept(job);
+    nc.request(create, body).timeout(Duration::from_secs(5)).await?;
     let payload = Bytes::from(vec![b'x'; job.size]);
     let filled = async || Ok::<_, Failed>(stored(nc.request(INFO, "").await?.payload()) >= job.messages);
     while !filled().await? {

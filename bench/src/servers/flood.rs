@@ -43,7 +43,8 @@ fn flood(link: &mut Link, sid: &str, messages: u64, size: usize, headers: usize)
     Ok(())
 }
 
-fn frame(sid: &str, size: usize, headers: usize) -> Vec<u8> {
+/// A message as a subscriber gets it.
+pub(crate) fn frame(sid: &str, size: usize, headers: usize) -> Vec<u8> {
     let payload = "x".repeat(size);
     if headers == 0 {
         return format!("MSG flooded {sid} {size}\r\n{payload}\r\n").into_bytes();

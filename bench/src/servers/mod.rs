@@ -3,11 +3,14 @@
 mod discard;
 mod echo;
 mod flood;
+mod jetstream;
 mod layers;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+
+pub(crate) use flood::frame as flooded;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,8 @@ pub(crate) enum Kind {
     Flood,
     /// Answers requests with their payloads.
     Echo,
+    /// Answers as a server with a stream and a consumer does, whatever is asked.
+    Emulated,
     /// A real nats-server, which is started otherwise.
     Nats,
 }
@@ -49,6 +54,7 @@ pub(crate) fn serve(kind: Kind, over: Over) -> io::Result<()> {
                 Kind::Discard => discard::serve(link),
                 Kind::Flood => flood::serve(link),
                 Kind::Echo => echo::serve(link),
+                Kind::Emulated => jetstream::serve(link),
                 Kind::Nats => Err(io::ErrorKind::Unsupported.into()),
             });
             // A client that is done just goes.
@@ -71,7 +77,7 @@ fn greet(mut stream: TcpStream, over: Over, secure: Option<&Secure>) -> io::Resu
     let tls = over == Over::Tls;
     let info = format!(
         "INFO {{\"server_id\":\"bench\",\"server_name\":\"bench\",\"version\":\"2.15.1\",\"proto\":1,\
-         \"go\":\"none\",\"host\":\"127.0.0.1\",\"port\":4222,\"headers\":true,\"max_payload\":1048576,\
+         \"go\":\"none\",\"host\":\"127.0.0.1\",\"port\":4222,\"headers\":true,\"jetstream\":true,\"max_payload\":1048576,\
          \"tls_required\":{tls},\"client_id\":1}}\r\n",
     );
     let stream: Box<dyn Stream> = match (over, secure) {

@@ -4,6 +4,7 @@ mod bench;
 mod consumer;
 mod context;
 mod events;
+mod job;
 mod publish;
 mod reply;
 mod request;
@@ -12,68 +13,33 @@ mod server;
 mod stream;
 mod subscribe;
 
-use clap::Subcommand;
+use job::verbs;
+pub(crate) use job::{Job, Session};
 
-use crate::connect::Settings;
-use crate::exit::Failure;
-use crate::output::Output;
-use crate::stop::Stop;
-use crate::syntax::EXIT_CODES;
-
-/// What a command works with.
-pub(crate) struct Session {
-    pub(crate) settings: Settings,
-    pub(crate) out: Output,
-    pub(crate) stop: Stop,
-}
-
-macro_rules! commands {
-    ($($(#[$attribute:meta])* $name:ident($text:literal): $module:ident;)*) => {
-        /// What may be written after `nuncio`.
-        #[derive(Debug, Subcommand)]
-        pub(crate) enum Command {
-            $($(#[$attribute])* #[command(name = $text, after_help = EXIT_CODES)] $name($module::Syntax),)*
-        }
-
-        /// A command whose arguments are known to be good.
-        pub(crate) enum Resolved {
-            $($name($module::Task),)*
-        }
-
-        impl Command {
-            pub(crate) fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$name(_) => $text,)*
-                }
-            }
-
-            pub(crate) fn resolve(self) -> Result<Resolved, Failure> {
-                match self {
-                    $(Self::$name(syntax) => syntax.resolve().map(Resolved::$name),)*
-                }
-            }
-        }
-
-        impl Resolved {
-            pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-                match self {
-                    $(Self::$name(task) => task.run(session).await,)*
-                }
-            }
-        }
-    };
-}
-
-commands! {
-    Pub("pub"): publish;
-    Sub("sub"): subscribe;
-    Request("request"): request;
-    Reply("reply"): reply;
-    Rtt("rtt"): rtt;
-    Events("events"): events;
-    Server("server"): server;
-    Stream("stream"): stream;
-    Consumer("consumer"): consumer;
-    Context("context"): context;
-    Bench("bench"): bench;
+verbs! {
+    /// What may be written after `nuncio`.
+    pub(crate) enum Command {
+        Pub: publish::Syntax,
+        Sub: subscribe::Syntax,
+        Request: request::Syntax,
+        Reply: reply::Syntax,
+        Rtt: rtt::Syntax,
+        Events: events::Syntax,
+        Server: server::Syntax,
+        /// List, make, change, read, back up, restore and remove JetStream streams.
+        #[command(subcommand)]
+        Stream: stream::Verb,
+        /// List, make, change, consume from, pause and remove consumers of JetStream streams.
+        #[command(subcommand)]
+        Consumer: consumer::Verb,
+        Context: context::Syntax,
+        /// Measure how fast this client and a server are together.
+        ///
+        /// Each client is a connection of its own. The figures are those of this program alone: what it took of the processor
+        /// for each message, the memory it had at most, and how long requests took. With --json the result is one object: msgs,
+        /// seconds, msgs_per_sec, cpu_ns_per_msg, rss_bytes, p50_us, p90_us, p99_us, p999_us, max_us (null where nothing is timed),
+        /// lost.
+        #[command(subcommand)]
+        Bench: bench::Verb,
+    }
 }

@@ -12,6 +12,7 @@ use crate::command::Session;
 use crate::connect::connect;
 use crate::exit::Failure;
 use crate::headers::HeaderArgs;
+use crate::names;
 use crate::output::Show;
 use crate::payload::{FROM_STDIN, Source};
 
@@ -23,13 +24,14 @@ use crate::payload::{FROM_STDIN, Source};
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
     /// Subject to publish to.
+    #[arg(value_parser = names::subject)]
     subject: String,
     #[arg(help = FROM_STDIN, allow_negative_numbers = true)]
     payload: Option<OsString>,
     #[command(flatten)]
     headers: HeaderArgs,
     /// Subject on which responses are expected.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = names::subject)]
     reply: Option<String>,
     /// Publish the same message so many times.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]

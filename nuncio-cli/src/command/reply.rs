@@ -11,6 +11,7 @@ use crate::command::Session;
 use crate::connect::{Settings, connect};
 use crate::exit::{self, Failure, tell};
 use crate::headers::HeaderArgs;
+use crate::names;
 use crate::notes;
 use crate::output::{Content, MessageLine, Output, Show, printable};
 use crate::program::Program;
@@ -29,6 +30,7 @@ use crate::stop::{Reason, Stop};
 #[command(group = ArgGroup::new("answer").required(true).args(["payload", "echo", "command"]))]
 pub(crate) struct Syntax {
     /// Subject; * stands for one token, > at the end for one or more.
+    #[arg(value_parser = names::filter)]
     subject: String,
     /// Payload of every response.
     #[arg(allow_negative_numbers = true)]
@@ -49,7 +51,7 @@ pub(crate) struct Syntax {
     #[command(flatten)]
     headers: HeaderArgs,
     /// Queue group to join: each request goes to one member of it.
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_name = "GROUP", value_parser = names::queue)]
     queue: Option<String>,
     /// End after so many messages.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -10,6 +10,7 @@ use crate::command::Session;
 use crate::connect::connect;
 use crate::exit::Failure;
 use crate::headers::HeaderArgs;
+use crate::names;
 use crate::output::{MessageLine, Output};
 use crate::payload::{FROM_STDIN, Source};
 use crate::syntax::duration;
@@ -21,6 +22,7 @@ use crate::syntax::duration;
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
     /// Subject of the request.
+    #[arg(value_parser = names::subject)]
     subject: String,
     #[arg(help = FROM_STDIN, allow_negative_numbers = true)]
     payload: Option<OsString>,

@@ -8,6 +8,7 @@ use nuncio::{Client, Message, Subscription};
 use crate::command::Session;
 use crate::connect::connect;
 use crate::exit::{self, Failure, tell};
+use crate::names;
 use crate::notes;
 use crate::output::{MessageLine, Output};
 use crate::stop::{Reason, Stop};
@@ -24,9 +25,10 @@ use crate::syntax::duration;
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
     /// Subject; * stands for one token, > at the end for one or more.
+    #[arg(value_parser = names::filter)]
     subject: String,
     /// Queue group to join: each message goes to one member of it.
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_name = "GROUP", value_parser = names::queue)]
     queue: Option<String>,
     /// End after so many messages. Exit code 3 if --wait ends it before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

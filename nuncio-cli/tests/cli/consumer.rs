@@ -95,6 +95,47 @@ async fn a_consumer_that_is_there_is_not_made_otherwise() {
 }
 
 #[tokio::test]
+async fn editing_changes_what_is_given_and_nothing_else() {
+    let server = odd().await;
+    let edit = ["consumer", "edit", "ORDERS", "odd", "--ack-wait", "7s", "--description", "mine"];
+    let changed = object(&server, &edit).await;
+    assert_eq!(keys(&changed), ["changes", "consumer", "outcome", "stream"]);
+    assert_eq!((&changed["consumer"], &changed["outcome"]), (&json!("odd"), &json!("updated")));
+    assert_eq!(keys(&changed["changes"][0]), ["field", "fixed", "from", "to"]);
+    assert_eq!(object(&server, &edit).await["outcome"], "unchanged");
+    let config = &info(&server, "odd").await["config"];
+    assert_eq!((&config["filter_subject"], &config["description"]), (&json!("orders.odd"), &json!("mine")));
+    let text = fine(&server, &["consumer", "edit", "ORDERS", "odd", "--ack-wait", "1m"]).await;
+    assert_eq!(text, "consumer \"odd\" of stream \"ORDERS\": updated\n  ack_wait: 7s -> 60s\n");
+    let fixed = ["consumer", "edit", "ORDERS", "odd", "--deliver", "new"];
+    run(of(&server, &fixed)).await.failed(1, &["\"odd\"", "deliver policy"]);
+}
+
+#[tokio::test]
+async fn ensuring_makes_a_consumer_and_then_changes_what_differs() {
+    let server = orders().await;
+    let ensure = ["consumer", "ensure", "ORDERS", "C", "--filter", "orders.odd"];
+    let made = fine(&server, &[&ensure[..], &["--max-deliver", "3"]].concat()).await;
+    assert_eq!(made, "consumer \"C\" of stream \"ORDERS\": created\n");
+    let text = fine(&server, &ensure).await;
+    assert_eq!(text, "consumer \"C\" of stream \"ORDERS\": updated\n  max_deliver: 3 -> unset\n");
+    assert_eq!(fine(&server, &ensure).await, "consumer \"C\" of stream \"ORDERS\": unchanged\n");
+    assert_eq!(info(&server, "C").await["config"]["durable_name"], "C");
+}
+
+#[tokio::test]
+async fn what_a_consumer_that_was_put_back_is_changed_to_is_told() {
+    let server = odd().await;
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("b");
+    fine(&server, &["stream", "backup", "ORDERS", dir.to_str().unwrap()]).await;
+    fine(&server, &["stream", "rm", "ORDERS", "--force"]).await;
+    fine(&server, &["stream", "restore", dir.to_str().unwrap()]).await;
+    let text = fine(&server, &["consumer", "edit", "ORDERS", "odd", "--max-deliver", "3"]).await;
+    assert_eq!(text, "consumer \"odd\" of stream \"ORDERS\": updated\n  max_deliver: unset -> 3\n");
+}
+
+#[tokio::test]
 async fn consumers_are_listed_and_their_progress_is_reported() {
     let server = orders().await;
     for arguments in [&["ls", "ORDERS"][..], &["ls", "ORDERS", "--names"], &["report", "ORDERS"]] {
@@ -167,7 +208,7 @@ async fn a_consumer_is_removed_with_force_alone() {
 #[tokio::test]
 async fn a_consumer_or_stream_that_is_not_there_is_an_error_that_names_it() {
     let server = orders().await;
-    for arguments in [&["info"][..], &["rm", "--force"], &["pause", "--for", "1m"], &["resume"]] {
+    for arguments in [&["info"][..], &["edit"], &["rm", "--force"], &["pause", "--for", "1m"], &["resume"]] {
         let ran = run(of(&server, &[&["consumer"], arguments, &["ORDERS", "NOPE"]].concat())).await;
         ran.failed(1, &["consumer \"NOPE\" of stream \"ORDERS\"", "consumer not found"]);
     }

@@ -46,14 +46,21 @@ async fn the_help_of_contexts() {
 
 #[tokio::test]
 async fn the_help_of_streams() {
-    let verbs = ["ls", "report", "info", "add", "edit", "ensure", "get", "view", "purge", "rm"];
+    let verbs =
+        ["ls", "report", "info", "add", "edit", "ensure", "get", "view", "purge", "backup", "restore", "rm"];
     assert_golden("stream-help.txt", &helps("stream", &verbs).await);
 }
 
 #[tokio::test]
 async fn the_help_of_consumers() {
-    let verbs = ["ls", "report", "info", "add", "next", "consume", "pause", "resume", "rm"];
+    let verbs = ["ls", "report", "info", "add", "edit", "ensure", "next", "consume", "pause", "resume", "rm"];
     assert_golden("consumer-help.txt", &helps("consumer", &verbs).await);
+}
+
+#[tokio::test]
+async fn the_help_of_measurements() {
+    let verbs = ["pub", "sub", "request", "reply", "js-pub", "js-sub"];
+    assert_golden("bench-help.txt", &helps("bench", &verbs).await);
 }
 
 #[tokio::test]

@@ -3,12 +3,16 @@
 #![cfg(unix)]
 
 mod auth;
+mod backup;
 mod bench;
 mod consumer;
 mod context;
 mod ending;
 mod events;
 mod golden;
+mod js_bench;
+mod names;
+mod progress;
 mod publish;
 mod reply;
 mod request;

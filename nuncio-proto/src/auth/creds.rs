@@ -30,10 +30,22 @@ pub enum CredsError {
     Unfinished,
     /// The JWT cannot be read.
     #[error("the JWT of the credentials: {0}")]
-    Jwt(#[from] JwtError),
+    Jwt(JwtError),
     /// The seed cannot be read.
     #[error("the seed of the credentials: {0}")]
-    Seed(#[from] NkeyError),
+    Seed(NkeyError),
+}
+
+impl From<JwtError> for CredsError {
+    fn from(error: JwtError) -> CredsError {
+        CredsError::Jwt(error)
+    }
+}
+
+impl From<NkeyError> for CredsError {
+    fn from(error: NkeyError) -> CredsError {
+        CredsError::Seed(error)
+    }
 }
 
 /// A user JWT and the key that proves it is one's own.

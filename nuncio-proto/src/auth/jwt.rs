@@ -27,7 +27,13 @@ pub enum JwtError {
     NotAUser(String),
     /// A key is not what it has to be.
     #[error("the JWT cannot be issued: {0}")]
-    Key(#[from] NkeyError),
+    Key(NkeyError),
+}
+
+impl From<NkeyError> for JwtError {
+    fn from(error: NkeyError) -> JwtError {
+        JwtError::Key(error)
+    }
 }
 
 /// What a user may publish or subscribe to; empty lists mean no limit.

@@ -68,3 +68,8 @@ fn info_holds_on_the_corpus() {
 fn urls_hold_on_the_corpus() {
     smoke("urls", 20_000, super::urls);
 }
+
+#[test]
+fn websocket_frames_hold_on_the_corpus() {
+    smoke("websocket_frames", 40_000, super::websocket_frames);
+}

@@ -130,8 +130,12 @@ pub enum Ack<'a> {
     Term,
     /// Never deliver it again, for this reason, which the server's advisory repeats.
     TermReason(&'a str),
-    /// Done with it, and send the next one to the reply subject.
-    Next,
+}
+
+/// What acknowledges a message and pulls the next one: the server answers to the reply subject as it does to a pull with
+/// that body.
+pub fn next(pull: &[u8]) -> Vec<u8> {
+    [b"+NXT ", pull].concat()
 }
 
 impl Ack<'_> {
@@ -147,7 +151,6 @@ impl Ack<'_> {
             Self::Progress => b"+WPI",
             Self::Term => b"+TERM",
             Self::TermReason(reason) => return Cow::Owned([b"+TERM ", reason.as_bytes()].concat()),
-            Self::Next => b"+NXT",
         };
         Cow::Borrowed(fixed)
     }

@@ -14,22 +14,22 @@ pub enum OptionError {
     #[error("a message id must not be empty: the stream would not look for duplicates")]
     EmptyId,
     /// A header cannot hold the value.
-    #[error("{0}")]
+    #[error(transparent)]
     Header(#[from] HeaderError),
     /// The name of a stream is not one.
-    #[error("{0}")]
+    #[error(transparent)]
     Name(#[from] NameError),
     /// A subject is not one.
-    #[error("{0}")]
+    #[error(transparent)]
     Subject(#[from] SubjectError),
     /// The time to live is too short.
-    #[error("{0}")]
+    #[error(transparent)]
     Ttl(#[from] TtlError),
     /// A schedule that cannot be.
-    #[error("{0}")]
+    #[error(transparent)]
     Schedule(#[from] crate::js::schedule::ScheduleError),
     /// A message that does not belong into its batch.
-    #[error("{0}")]
+    #[error(transparent)]
     Batch(#[from] crate::js::batch::BatchError),
     /// No number: what is added to a counter has digits and perhaps a sign.
     #[error("{0:?} cannot be added to a counter: write a whole number")]

@@ -117,10 +117,15 @@ pub enum PrefixError {
     #[error(transparent)]
     Domain(#[from] NameError),
     /// The prefix is not a subject.
-    #[error("the prefix of the JetStream API is no subject")]
-    Subject(#[from] SubjectError),
+    #[error("the prefix of the JetStream API, \"{prefix}\", must be a subject such as \"$JS.hub.API\"")]
+    Subject {
+        /// The prefix, made printable.
+        prefix: String,
+        /// What is wrong with it.
+        source: SubjectError,
+    },
     /// The prefix holds wildcards.
-    #[error("the prefix of the JetStream API, {prefix:?}, must not hold the wildcards '*' and '>'")]
+    #[error("the prefix of the JetStream API, \"{prefix}\", must not hold the wildcards '*' and '>'")]
     Wildcard {
         /// The prefix, made printable.
         prefix: String,
@@ -161,7 +166,9 @@ impl Prefix {
     /// [`PrefixError::Subject`] and [`PrefixError::Wildcard`] if it is not a subject without wildcards.
     pub fn custom(prefix: &str) -> Result<Self, PrefixError> {
         let prefix = prefix.strip_suffix('.').unwrap_or(prefix);
-        subject::validate_publish(prefix.as_bytes())?;
+        if let Err(source) = subject::validate_publish(prefix.as_bytes()) {
+            return Err(PrefixError::Subject { prefix: excerpt(prefix.as_bytes()), source });
+        }
         if !subject::is_literal(prefix.as_bytes()) {
             return Err(PrefixError::Wildcard { prefix: excerpt(prefix.as_bytes()) });
         }
@@ -237,7 +244,9 @@ mod tests {
     fn a_custom_prefix_is_a_literal_subject() {
         assert_eq!(Prefix::custom("a.b.").unwrap().as_str(), "a.b");
         for bad in ["", ".", "a..b", "a b"] {
-            assert!(matches!(Prefix::custom(bad), Err(PrefixError::Subject(_))), "{bad}");
+            let error = Prefix::custom(bad).unwrap_err();
+            assert!(matches!(error, PrefixError::Subject { .. }), "{bad}");
+            assert!(std::error::Error::source(&error).is_some());
         }
         for bad in ["a.*", "a.>", "*.b"] {
             assert!(matches!(Prefix::custom(bad), Err(PrefixError::Wildcard { .. })), "{bad}");
@@ -245,6 +254,18 @@ mod tests {
         for bad in ["", "a.b", "*", "a b"] {
             assert!(matches!(Prefix::domain(bad), Err(PrefixError::Domain(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_prefix_that_cannot_be_is_told_with_its_text() {
+        let text = |prefix: &str| Prefix::custom(prefix).unwrap_err().to_string();
+        assert_eq!(
+            text("from..acme"),
+            "the prefix of the JetStream API, \"from..acme\", must be a subject such as \"$JS.hub.API\""
+        );
+        assert!(text("from.*").contains(", \"from.*\", must not hold the wildcards"), "{}", text("from.*"));
+        let domain = Prefix::domain("a.b").unwrap_err().to_string();
+        assert!(domain.starts_with("invalid domain name \"a.b\": '.' is not allowed"), "{domain}");
     }
 
     #[test]

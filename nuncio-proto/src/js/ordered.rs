@@ -239,6 +239,13 @@ impl Ordered {
         }
     }
 
+    /// The cluster has other servers than before; see [`Pull::servers_changed`].
+    pub fn servers_changed(&mut self, now: Instant) {
+        if let Some(pull) = self.pull.as_mut().filter(|_| self.stage == Stage::Live) {
+            pull.servers_changed(now);
+        }
+    }
+
     /// The time has come to `now`.
     pub fn tick(&mut self, now: Instant) {
         if !self.connected {

@@ -71,15 +71,31 @@ impl PubAck {
         reply: &[u8],
         known: &mut Option<Arc<str>>,
     ) -> Result<Result<Self, ApiError>, DecodeError> {
+        if let Some(stream) = known
+            && let Some(sequence) = fast::sequence_in(reply, stream)
+        {
+            return Ok(Ok(Self::new(Arc::clone(stream), sequence)));
+        }
+        Self::parse_any(reply, known)
+    }
+
+    fn new(stream: Arc<str>, sequence: u64) -> Self {
+        Self { stream, sequence, domain: None, duplicate: false, value: None, batch: None, count: None }
+    }
+
+    /// Whether it is an acknowledgement of the stream `known` that tells its sequence and nothing else, for those who want
+    /// no more than that. What is none may be an acknowledgement all the same.
+    #[inline]
+    pub fn is_plain(reply: &[u8], known: &str) -> bool {
+        fast::sequence_in(reply, known).is_some()
+    }
+
+    fn parse_any(reply: &[u8], known: &mut Option<Arc<str>>) -> Result<Result<Self, ApiError>, DecodeError> {
         if let Some(ack) = fast::parse(reply) {
             return Ok(Ok(Self {
-                stream: shared(ack.stream, known),
-                sequence: ack.sequence,
                 domain: ack.domain.map(str::to_owned),
                 duplicate: ack.duplicate,
-                value: None,
-                batch: None,
-                count: None,
+                ..Self::new(shared(ack.stream, known), ack.sequence)
             }));
         }
         let wire: Wire = serde_json::from_slice(reply)?;
@@ -191,15 +207,28 @@ mod tests {
             }
         }
 
+        /// Where the stream is known, and the reply much like that of a server.
+        #[test]
+        fn the_shortest_way_agrees(reply in r#"\{"stream":"[ST]{1,2}",? ?"seq":[0-9]{0,21}(,"duplicate":true)?\}?"#) {
+            let long = by_serde(&reply);
+            if let Some(sequence) = fast::sequence_in(reply.as_bytes(), "S") {
+                prop_assert_eq!(long.clone(), Some(("S".to_owned(), sequence, None, false)));
+            }
+            let known = PubAck::parse_known(reply.as_bytes(), &mut Some("S".into())).ok().and_then(Result::ok);
+            prop_assert_eq!(known.map(|ack| (ack.stream.to_string(), ack.sequence, ack.domain, ack.duplicate)), long);
+        }
+
         #[test]
         fn no_reply_panics(reply: Vec<u8>) {
             let _ = PubAck::parse(&reply);
+            let _ = PubAck::is_plain(&reply, "S");
         }
 
         #[test]
         fn the_common_form_takes_the_short_way(stream in "[A-Za-z0-9_-]{1,20}", seq: u64, duplicate: bool) {
             let tail = if duplicate { ",\"duplicate\": true" } else { "" };
             let reply = format!("{{\"stream\":\"{stream}\", \"seq\":{seq}{tail}}}");
+            prop_assert_eq!(PubAck::is_plain(reply.as_bytes(), &stream), !duplicate && seq < 10u64.pow(19));
             let fast = fast::parse(reply.as_bytes()).expect("the short way refuses it");
             prop_assert_eq!((fast.stream, fast.sequence, fast.duplicate), (&*stream, seq, duplicate));
         }

@@ -37,10 +37,14 @@ pub enum Backoff {
         /// What may be added to it instead, where TLS is used or wanted.
         tls_jitter: Duration,
     },
-    /// The wait is what the function returns for the number of the wait, which begins at 1. It is asked anew before each
-    /// wait, and nothing is added to what it returns.
-    Custom(Arc<dyn Fn(u32) -> Duration + Send + Sync>),
+    /// The wait is what the function returns for the number of the wait, which begins at 1 and begins anew after a
+    /// connection that was stable. It is asked once for each wait, that is after each server has failed, however many
+    /// there are; nothing is added to what it returns.
+    Custom(WaitFn),
 }
+
+/// The function of a [`Backoff::Custom`].
+pub type WaitFn = Arc<dyn Fn(u32) -> Duration + Send + Sync>;
 
 impl Default for Backoff {
     /// Exponential, from 50 ms to 8 s.
@@ -88,8 +92,12 @@ impl Backoff {
             }
             Backoff::Custom(wait) => wait(step),
         };
-        wait.clamp(MIN_WAIT, MAX_WAIT)
+        bounded(wait)
     }
+}
+
+pub(super) fn bounded(wait: Duration) -> Duration {
+    wait.clamp(MIN_WAIT, MAX_WAIT)
 }
 
 /// An even draw from `low` to `high`, both included; `low` if there is nothing between.

@@ -35,7 +35,7 @@ mod discovery;
 #[cfg(test)]
 mod tests;
 
-pub use backoff::{Backoff, MAX_WAIT, MIN_WAIT};
+pub use backoff::{Backoff, MAX_WAIT, MIN_WAIT, WaitFn};
 pub use discovery::{Changes, MAX_SERVERS};
 
 /// A connection that ends sooner than this does not count as a recovery: the waits go on growing.
@@ -138,6 +138,8 @@ enum Phase {
     Ready,
     /// A round, with the servers that it has still to dial.
     Round(VecDeque<ServerId>),
+    /// Between two rounds, with the number of the wait and since when it is due; how long it is has not been drawn yet.
+    Due(u32, Instant),
     /// Between two rounds.
     Waiting(Instant),
 }
@@ -207,18 +209,44 @@ impl Pool {
             return Next::Exhausted;
         }
         loop {
+            self.settle(now);
             match &mut self.phase {
                 Phase::Waiting(until) if now < *until => return Next::Wait(*until),
                 Phase::Waiting(_) | Phase::Ready => self.phase = Phase::Round(self.plan()),
-                Phase::Round(queue) => match take(queue, self.preferred.take()) {
-                    Some(id) => {
-                        if let Some(server) = self.get(id).filter(|server| !server.retired) {
-                            return Next::Dial(server.addr.clone(), id);
-                        }
+                Phase::Due(step, _) => {
+                    let wait = self.options.backoff.wait(*step, self.tls, &mut self.rng);
+                    self.wait(wait);
+                }
+                Phase::Round(queue) => {
+                    let id = take(queue, self.preferred.take());
+                    if let Some(server) = id.and_then(|id| self.get(id)).filter(|server| !server.retired) {
+                        return Next::Dial(server.addr.clone(), server.id);
                     }
-                    None => return Next::Wait(self.begin_wait(now)),
-                },
+                }
             }
+        }
+    }
+
+    /// The function of a [`Backoff::Custom`] and the number of the wait that the next [`Pool::select`] would ask it for;
+    /// none if that does not begin a wait.
+    ///
+    /// For callers who may not call a function of somebody else where they call `select`, under a lock for example. What
+    /// it returned goes to [`Pool::wait`], before `select`.
+    pub fn asks(&mut self, now: Instant) -> Option<(WaitFn, u32)> {
+        if self.servers.iter().all(|server| server.retired) {
+            return None;
+        }
+        self.settle(now);
+        match (&self.options.backoff, &self.phase) {
+            (Backoff::Custom(wait), Phase::Due(step, _)) => Some((wait.clone(), *step)),
+            _ => None,
+        }
+    }
+
+    /// How long the wait is that is due, from the time at which it became due: see [`Pool::asks`]. Nothing if none is due.
+    pub fn wait(&mut self, wait: Duration) {
+        if let Phase::Due(_, since) = self.phase {
+            self.phase = Phase::Waiting(since.checked_add(backoff::bounded(wait)).unwrap_or(since));
         }
     }
 
@@ -269,7 +297,7 @@ impl Pool {
         self.step = self.short_lived.saturating_sub(1);
         self.phase = match self.step {
             0 => Phase::Ready,
-            step => Phase::Waiting(self.wait_end(now, step)),
+            step => Phase::Due(step, now),
         };
     }
 
@@ -297,7 +325,7 @@ impl Pool {
 
     /// Ends a wait before its time, since something has changed that gives the next round better prospects.
     pub fn hurry(&mut self) {
-        if matches!(self.phase, Phase::Waiting(_)) {
+        if matches!(self.phase, Phase::Waiting(_) | Phase::Due(..)) {
             self.phase = Phase::Ready;
         }
     }
@@ -357,16 +385,15 @@ impl Pool {
         order.into_iter().map(|server| server.id).collect()
     }
 
-    fn begin_wait(&mut self, now: Instant) -> Instant {
-        self.step = self.step.saturating_add(1);
-        let until = self.wait_end(now, self.step);
-        self.phase = Phase::Waiting(until);
-        until
-    }
-
-    fn wait_end(&mut self, now: Instant, step: u32) -> Instant {
-        let wait = self.options.backoff.wait(step, self.tls, &mut self.rng);
-        now.checked_add(wait).unwrap_or(now)
+    /// A round of which no server is left is followed by a wait.
+    fn settle(&mut self, now: Instant) {
+        if let Phase::Round(queue) = &self.phase
+            && !queue.iter().filter_map(|id| self.get(*id)).any(|server| !server.retired)
+        {
+            self.step = self.step.saturating_add(1);
+            self.preferred = None;
+            self.phase = Phase::Due(self.step, now);
+        }
     }
 }
 

@@ -100,7 +100,7 @@ fn a_reply_that_came_in_time_survives_failure_of_all() {
     let mut table = Table::default();
     let a = table.open(1, false, None, None);
     table.deliver(a, 5);
-    table.fail_until(u64::MAX, &"disconnected", &mut Vec::new());
+    table.fail_until(u64::MAX, &[], &"disconnected", &mut Vec::new());
     assert_eq!(poll(&mut table, a), Poll::Ready(Ok(5)));
 }
 
@@ -141,11 +141,11 @@ fn a_failed_member_of_a_group_may_wait_again() {
     let mut table = Table::default();
     let group = table.open_group(Waker::noop().clone());
     let a = table.open_in(group, 1, 7, now);
-    table.fail_until(u64::MAX, &"lost", &mut Vec::new());
+    table.fail_until(u64::MAX, &[], &"lost", &mut Vec::new());
     table.reopen(a, now, None);
     table.deliver(a, 5);
     assert_eq!(ended(&mut table, group), [(1, Err("lost")), (1, Ok(5))]);
-    table.fail_until(u64::MAX, &"lost", &mut Vec::new());
+    table.fail_until(u64::MAX, &[], &"lost", &mut Vec::new());
     assert_eq!(ended(&mut table, group), []);
     assert!(!table.is_any_open_until(table.newest()));
 }
@@ -167,8 +167,19 @@ fn requests_up_to_a_number_fail_and_later_ones_go_on() {
     let newest = table.newest();
     let new = table.open(1, false, None, None);
     table.deliver(answered, 7);
-    table.fail_until(newest, &"gone", &mut Vec::new());
+    table.fail_until(newest, &[], &"gone", &mut Vec::new());
     assert_eq!(poll(&mut table, answered), Poll::Ready(Ok(7)));
     assert_eq!(poll(&mut table, old), Poll::Ready(Err("gone")));
     assert_eq!(poll(&mut table, new), Poll::Pending);
+}
+
+#[test]
+fn requests_that_are_spared_go_on_until_the_next_time() {
+    let mut table = Table::default();
+    let [kept, lost] = [(); 2].map(|()| table.open(1, false, None, None));
+    table.fail_until(u64::MAX, &[kept], &"gone", &mut Vec::new());
+    assert_eq!(poll(&mut table, lost), Poll::Ready(Err("gone")));
+    assert_eq!(poll(&mut table, kept), Poll::Pending);
+    table.fail_until(u64::MAX, &[], &"gone", &mut Vec::new());
+    assert_eq!(poll(&mut table, kept), Poll::Ready(Err("gone")));
 }

@@ -5,6 +5,7 @@ mod control;
 mod faults;
 mod garbage;
 mod handshake;
+mod info;
 mod limits;
 mod permissions;
 mod pubsub;

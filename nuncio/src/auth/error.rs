@@ -31,10 +31,10 @@ pub enum AuthError {
         error: CredsError,
     },
     /// Credentials that were given cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Creds(#[from] CredsError),
     /// The server's nonce cannot be signed.
-    #[error("{0}")]
+    #[error(transparent)]
     Nonce(#[from] NonceError),
     /// A callback failed.
     #[error("the callback for credentials failed: {0}")]

@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use nuncio_proto::encode;
+use nuncio_proto::inbox::Token;
 use nuncio_proto::info::ServerInfo;
 use nuncio_proto::op::ServerOp;
 use nuncio_proto::pool::Server as PoolServer;
@@ -96,9 +97,13 @@ impl Driver {
     }
 
     fn learn(&mut self, info: ServerInfo, link: &mut Link) {
+        let others = link.info.connect_urls != info.connect_urls;
         link.info.update(info);
         link.take_over(&mut self.shared.core());
         self.learn_servers(link);
+        if others {
+            self.shared.cluster.emit(&(), false);
+        }
         if link.info.lame_duck_mode && !std::mem::replace(&mut link.lame, true) {
             self.shared.pool().lame(link.id);
             self.shared.events.emit(&Event::LameDuck { server: link.server.clone() });
@@ -146,10 +151,10 @@ impl Driver {
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 
-    /// Fails the open requests up to that number.
-    pub(super) fn fail_requests(&self, newest: u64, failure: &Failure) {
+    /// Fails the open requests up to that number, but for those in `sparing`.
+    pub(super) fn fail_requests(&self, newest: u64, sparing: &[Token], failure: &Failure) {
         let mut wakers = Vec::new();
-        self.shared.waits().requests.fail_until(newest, failure, &mut wakers);
+        self.shared.waits().requests.fail_until(newest, sparing, failure, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -37,6 +38,9 @@ use crate::transport::secure::{Prepared, check_injection, distrust, early_end, e
 /// While expired credentials are refused, newer ones are looked for this often.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// The wait where the application's function for it has panicked.
+const WAIT_IN_VAIN: Duration = Duration::from_secs(8);
+
 type Established = (Transport, Input, ServerInfo);
 
 impl Driver {
@@ -69,13 +73,21 @@ impl Driver {
         if let Some(choose) = &self.shared.config.choose_server {
             let servers = self.shared.servers();
             // Not under the lock: it may ask the client.
-            if let Some(chosen) = choose(&servers) {
+            if let Some(Some(chosen)) = guarded_call("choose_server", || choose(&servers)) {
                 self.shared.pool().prefer(chosen);
             }
         }
-        let mut pool = self.shared.pool();
-        pool.set_tls(self.shared.security.must());
-        pool.select(now)
+        let asks = {
+            let mut pool = self.shared.pool();
+            pool.set_tls(self.shared.security.must());
+            pool.asks(now)
+        };
+        if let Some((wait, number)) = asks {
+            // Nor this one.
+            let wait = guarded_call("backoff", || wait(number)).unwrap_or(WAIT_IN_VAIN);
+            self.shared.pool().wait(wait);
+        }
+        self.shared.pool().select(now)
     }
 
     async fn try_server(
@@ -176,6 +188,15 @@ impl Driver {
         })
         .await
     }
+}
+
+/// Calls a function of the application, whose panic does not end the connection.
+fn guarded_call<T>(option: &str, call: impl FnOnce() -> T) -> Option<T> {
+    let answer = catch_unwind(AssertUnwindSafe(call));
+    if answer.is_err() {
+        tracing::error!(option, "a function given to the connection has panicked");
+    }
+    answer.ok()
 }
 
 /// Dials and goes through the handshake, within the connection's timeout.

@@ -1,17 +1,18 @@
 //! What has been read and not been used up: the read buffer and its decoder.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use nuncio_proto::decode::{DecodeError, Limits, ServerDecoder};
 use nuncio_proto::op::{Layout, ServerOp};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::transport::Transport;
 
-/// Read sizes: an idle connection keeps little, a flooded one reads much at once.
+/// Read sizes: a calm connection reads to the stack and keeps no buffer, a flooded one reads much at once.
 const SMALLEST: usize = 4 * 1024;
 const LARGEST: usize = 128 * 1024;
 
@@ -28,6 +29,8 @@ pub(crate) struct Input {
     decoder: ServerDecoder,
     chunk: usize,
     small_reads: u32,
+    /// The buffer has what one small read brought, and room for no more.
+    fits: bool,
 }
 
 impl Input {
@@ -37,6 +40,7 @@ impl Input {
             decoder: ServerDecoder::new(Limits::default()),
             chunk: SMALLEST,
             small_reads: 0,
+            fits: false,
         }
     }
 
@@ -46,19 +50,35 @@ impl Input {
         io: &mut Transport,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(usize, bool)>> {
-        self.make_room();
-        let room = self.buf.capacity() - self.buf.len();
-        // `read_buf` is cancel safe: the future holds nothing between polls.
-        let read = pin!(Pin::new(io).get_mut().read_buf(&mut self.buf));
-        let n = match std::future::Future::poll(read, cx) {
-            Poll::Ready(Ok(n)) => n,
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return Poll::Pending,
+        let (n, full) = if self.chunk == SMALLEST && self.buf.is_empty() {
+            ready!(self.poll_little(io, cx))?
+        } else {
+            ready!(self.poll_much(io, cx))?
         };
-        let full = n == room;
         crate::wire::received(self.buf.get(self.buf.len() - n..).unwrap_or_default());
         self.adapt(n, full);
         Poll::Ready(Ok((n, full)))
+    }
+
+    /// Reads by way of the stack, so that there is no buffer while nothing comes.
+    fn poll_little(&mut self, io: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<(usize, bool)>> {
+        self.buf = BytesMut::new();
+        let mut space = [const { MaybeUninit::uninit() }; SMALLEST];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(io).poll_read(cx, &mut read))?;
+        self.buf = BytesMut::from(read.filled());
+        self.fits = true;
+        Poll::Ready(Ok((self.buf.len(), read.remaining() == 0)))
+    }
+
+    fn poll_much(&mut self, io: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<(usize, bool)>> {
+        self.make_room();
+        self.fits = false;
+        let room = self.buf.capacity() - self.buf.len();
+        // `read_buf` is cancel safe: the future holds nothing between polls.
+        let read = pin!(Pin::new(io).get_mut().read_buf(&mut self.buf));
+        let n = ready!(std::future::Future::poll(read, cx))?;
+        Poll::Ready(Ok((n, n == room)))
     }
 
     fn adapt(&mut self, n: usize, full: bool) {
@@ -68,15 +88,17 @@ impl Input {
         } else if n < SMALLEST {
             self.small_reads += 1;
             if self.small_reads >= CALM && self.chunk > SMALLEST {
-                self.chunk = SMALLEST;
-                self.small_reads = 0;
-                if self.buf.is_empty() {
-                    self.buf = BytesMut::new();
-                }
+                self.shrink();
             }
         } else {
             self.small_reads = 0;
         }
+    }
+
+    /// Begins again with small reads, and gives the room for large ones back at the next.
+    pub(crate) fn shrink(&mut self) {
+        self.chunk = SMALLEST;
+        self.small_reads = 0;
     }
 
     fn make_room(&mut self) {
@@ -117,7 +139,9 @@ impl Input {
     /// Uses up the first `n` bytes and hands them out.
     pub(crate) fn take(&mut self, n: usize) -> Bytes {
         let n = n.min(self.buf.len());
-        if n <= COPIED {
+        if n == self.buf.len() && self.fits {
+            std::mem::take(&mut self.buf).freeze()
+        } else if n <= COPIED {
             let copy = Bytes::copy_from_slice(self.buf.get(..n).unwrap_or_default());
             self.buf.advance(n);
             copy

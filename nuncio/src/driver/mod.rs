@@ -114,7 +114,8 @@ impl Driver {
     /// Connects, serves and reconnects until the connection is over for good.
     async fn live(&mut self, mut first: Option<First>) -> CloseReason {
         loop {
-            let mut link = match self.establish(&mut first).await {
+            // In memory of its own, which it needs while it lasts: it is several times as large as all else here.
+            let mut link = match Box::pin(self.establish(&mut first)).await {
                 Ok(link) => link,
                 Err(reason) => return reason,
             };

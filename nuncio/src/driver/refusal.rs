@@ -136,7 +136,7 @@ impl Driver {
         if sid == MUX_SID {
             self.registry.remove(sid);
             self.shared.core().mux_live = false;
-            self.fail_requests(u64::MAX, failure);
+            self.fail_requests(u64::MAX, &[], failure);
             return;
         }
         if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {

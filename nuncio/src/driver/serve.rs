@@ -134,6 +134,10 @@ impl Driver {
         if confirm {
             link.confirm_at = None;
         }
+        if matches!(beat, Beat::Ping) {
+            // Before there is a `PING` in the batch.
+            self.give_back(link);
+        }
         if matches!(beat, Beat::Ping) || confirm {
             let mut core = self.shared.core();
             // Where an answer is awaited already, the next look is when it has come.
@@ -147,6 +151,18 @@ impl Driver {
             self.shared.events.emit(&Event::Ping { unanswered: link.keepalive.unanswered() });
         }
         matches!(beat, Beat::Stale).then_some(Served::Lost(DisconnectCause::Stale))
+    }
+
+    /// Gives back the memory that bursts took: where they go on, it is soon there again.
+    fn give_back(&mut self, link: &mut Link) {
+        link.input.shrink();
+        if self.writing.is_empty() {
+            self.writing.clear(0);
+        }
+        let mut core = self.shared.core();
+        if core.batch.is_empty() {
+            core.batch.clear(0);
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::driver::route::Change;
 use crate::error::{CloseReason, ConnectionClosed};
 use crate::events::{Event, Hub};
+use crate::listen;
 use crate::queue::Poller;
 use crate::request;
 use crate::stats::Counters;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     waits: Mutex<Waits>,
     pool: Mutex<Pool>,
     pub(crate) events: Hub,
+    /// The server has told of other servers than before, whether they are known to the pool or not.
+    pub(crate) cluster: listen::Hub<()>,
     pub(crate) counters: Counters,
     closed: watch::Sender<Option<CloseReason>>,
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
@@ -185,6 +188,8 @@ pub(crate) enum Failure {
     InboxRefused(Box<ServerError>),
     Disconnected,
     Closed(Box<CloseReason>),
+    /// The connection was closed before any of it was written.
+    Unsent(Box<CloseReason>),
 }
 
 impl Shared {
@@ -201,6 +206,7 @@ impl Shared {
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
             pool: Mutex::new(pool),
             events: Hub::default(),
+            cluster: listen::Hub::default(),
             counters: Counters::default(),
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),

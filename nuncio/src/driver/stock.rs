@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use nuncio_proto::inbox::Token;
 use nuncio_proto::outbox::Batch;
 use nuncio_proto::server_error::ServerError;
 
@@ -29,6 +30,8 @@ pub(super) struct Stock {
 impl Driver {
     /// The connection is lost: keeps what was not written and tells everyone who waited for this server.
     pub(super) fn go_down(&mut self, link: &Link, cause: DisconnectCause) {
+        // What is opened from here on cannot have been written.
+        let newest = self.shared.waits().requests.newest();
         let (stock, fences) = self.take_stock();
         let expired = matches!(cause, DisconnectCause::Server(ServerError::AuthenticationExpired))
             && link.renewal.has_run_out();
@@ -53,8 +56,9 @@ impl Driver {
         // Who leaves a lame server has waited for what it owed; replies to the rest come through the next one.
         if self.shared.config.fail_requests_on_disconnect && !moved {
             // What was held back is sent with the new credentials and answered there.
-            let newest = if renewed { link.renewal.newest() } else { u64::MAX };
-            self.fail_requests(newest, &Failure::Disconnected);
+            let newest = if renewed { link.renewal.newest() } else { newest };
+            let kept = self.kept_requests();
+            self.fail_requests(newest, &kept, &Failure::Disconnected);
         }
         tracing::debug!(server = link.server, %cause, ?stock, "connection lost");
         self.lost_by(&link.server, cause, stock);
@@ -87,6 +91,15 @@ impl Driver {
         (stock, fences)
     }
 
+    /// The requests of which no byte was written.
+    fn kept_requests(&self) -> Vec<Token> {
+        let mut kept = Vec::new();
+        self.shared.core().batch.replies(|reply| {
+            kept.extend(reply.strip_prefix(&*self.shared.mux_prefix).and_then(Token::decode));
+        });
+        kept
+    }
+
     /// Nobody will answer these any more.
     fn break_fences(&mut self, fences: Vec<Fence>) {
         for fence in fences {
@@ -112,6 +125,7 @@ impl Driver {
         }
         self.wake_all_answered();
         let (stock, fences) = self.take_stock();
+        let kept = self.kept_requests();
         let (room, changes) = {
             let mut core = self.shared.core();
             core.ledger.lost += stock.kept;
@@ -134,7 +148,8 @@ impl Driver {
         for entry in entries {
             entry.route.end(end.clone());
         }
-        self.fail_requests(u64::MAX, &Failure::Closed(reason.clone().into()));
+        self.fail_requests(u64::MAX, &kept, &Failure::Closed(reason.clone().into()));
+        self.fail_requests(u64::MAX, &[], &Failure::Unsent(reason.clone().into()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);

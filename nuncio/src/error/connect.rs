@@ -17,7 +17,7 @@ use crate::tls::TlsProblem;
 #[non_exhaustive]
 pub enum ConnectError {
     /// A server's address is not usable.
-    #[error("{0}")]
+    #[error(transparent)]
     Address(#[from] nuncio_proto::addr::AddrError),
     /// An option has a value that cannot work.
     #[error("option {option}: {problem}")]
@@ -67,7 +67,7 @@ pub enum ConnectError {
         error: ServerError,
     },
     /// There are no credentials to present: a file, a callback or an argument of [`Auth`](crate::Auth) is to blame.
-    #[error("{0}")]
+    #[error(transparent)]
     Auth(#[from] AuthError),
     /// What answered does not speak the protocol as expected.
     #[error("{server}: {problem}")]
@@ -145,7 +145,7 @@ pub enum ConnectError {
         problem: TlsProblem,
     },
     /// The connection was closed while it was being made.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nuncio_proto::js::ack::Ack;
+use nuncio_proto::js::output::End;
 use thiserror::Error as ThisError;
 
 use crate::codec::Payload;
@@ -14,7 +15,7 @@ use crate::error::shown;
 use crate::jetstream::JsMessage;
 use crate::publish::Outgoing;
 use crate::request::Request;
-use crate::{PublishError, RequestError};
+use crate::{Message, PublishError, RequestError};
 
 /// A message could not be acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -33,6 +34,30 @@ pub enum AckError {
     NoReply {
         /// The message's subject.
         subject: String,
+    },
+    /// Its consumer expects no acknowledgements, so that none can ask for the next message. Nothing was sent.
+    #[error(
+        "the consumer of the message of \"{subject}\" expects no acknowledgements: get the next one with `Consumer::next`"
+    )]
+    NotExpected {
+        /// The message's subject.
+        subject: String,
+    },
+    /// It is acknowledged, but the server gives no next message.
+    #[error("the message of \"{subject}\" is acknowledged, but there is no next one: {end}")]
+    NoNext {
+        /// The message's subject.
+        subject: String,
+        /// Why.
+        end: End,
+    },
+    /// An option has a value that cannot work. Nothing was sent.
+    #[error("option {option}: {problem}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it, and what would be right.
+        problem: &'static str,
     },
     /// The acknowledgement could not be sent.
     #[error("the message of \"{subject}\" cannot be acknowledged: {error}")]
@@ -94,7 +119,7 @@ fn payload(ack: &Ack<'_>) -> Payload<'static> {
 
 /// The right to settle a message, given back unless it was made use of.
 #[derive(Debug)]
-struct Claim<'a> {
+pub(super) struct Claim<'a> {
     message: &'a JsMessage,
     /// Whether the message is settled by it at all.
     settles: bool,
@@ -106,7 +131,16 @@ impl<'a> Claim<'a> {
         Self { message, settles: ack.is_final(), held: false }
     }
 
-    fn take(&mut self) -> Result<(), AckError> {
+    /// That of an acknowledgement that asks for the next message.
+    pub(super) fn of_next(message: &'a JsMessage) -> Self {
+        Self::new(message, &Ack::Ack)
+    }
+
+    pub(super) fn message(&self) -> &'a JsMessage {
+        self.message
+    }
+
+    pub(super) fn take(&mut self) -> Result<(), AckError> {
         if self.held || !self.settles && !self.message.is_settled() {
             return Ok(());
         }
@@ -117,11 +151,11 @@ impl<'a> Claim<'a> {
         Ok(())
     }
 
-    fn used(&mut self) {
+    pub(super) fn used(&mut self) {
         self.held = false;
     }
 
-    fn give_back(&mut self) {
+    pub(super) fn give_back(&mut self) {
         if std::mem::take(&mut self.held) {
             self.message.release();
         }
@@ -204,11 +238,16 @@ impl Future for Acknowledge<'_> {
     }
 }
 
-fn no_reply(message: &JsMessage) -> AckError {
+pub(super) fn no_reply(message: &JsMessage) -> AckError {
     AckError::NoReply { subject: shown(message.subject_bytes()) }
 }
 
-fn not_sent(message: &JsMessage, error: PublishError) -> AckError {
+/// Whether a message came from a consumer.
+pub(super) fn is_ack_reply(message: &Message) -> bool {
+    message.reply_bytes().is_some_and(|reply| reply.starts_with(b"$JS.ACK."))
+}
+
+pub(super) fn not_sent(message: &JsMessage, error: PublishError) -> AckError {
     AckError::NotSent { subject: shown(message.subject_bytes()), error: Box::new(error) }
 }
 

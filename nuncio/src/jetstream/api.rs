@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::driver::shared::now;
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::{PublishError, RequestError};
+use crate::jetstream::asking::{Asking, Repeat, jittered};
 use crate::jetstream::{Error, JetStream};
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -42,12 +43,6 @@ struct ApiLevel {
     level: u32,
 }
 
-/// What a call that is made again waits for.
-enum Attempt<T> {
-    Done(T),
-    Again(Error),
-}
-
 impl JetStream {
     pub(crate) fn api_prefix(&self) -> Result<&Prefix, Error> {
         self.prefix.as_ref().as_ref().map_err(|error| error.clone().into())
@@ -59,75 +54,95 @@ impl JetStream {
     }
 
     /// Calls the API and reads the answer. `&()` is an empty body.
+    ///
+    /// Where asking twice comes to the same, a call is asked again when nobody has said a word for a share of its time:
+    /// what reaches a server in the moment when its leader changes is lost. Its time is that of the whole.
     pub(crate) async fn call<Req, Resp>(&self, parts: &[&str], body: &Req) -> Result<Resp, Error>
     where
         Req: Serialize + ?Sized,
         Resp: DeserializeOwned,
     {
         let operation = self.subject(parts)?;
+        let repeat = Repeat::of(parts);
         let body = match serde_json::to_vec(body) {
             Ok(body) if body == b"null" => Vec::new(),
             Ok(body) => body,
             Err(error) => return Err(Error::Body { operation, problem: error.to_string() }),
         };
-        self.call_raw(&operation, &body, |reply| match Response::parse(reply.payload()) {
-            Ok(answer) => answer.map_err(Refusal::Api),
-            Err(error) => Err(Refusal::Error(Error::Answer { operation: operation.clone(), error })),
+        self.call_raw(&operation, &body, Crowd::Bounded, repeat, |reply, in_doubt| {
+            let answer = match Response::parse(reply.payload()) {
+                Ok(Err(error)) if in_doubt && repeat.is_done(&error) => {
+                    Response::parse(br#"{"success":true}"#)
+                }
+                answer => answer,
+            };
+            match answer {
+                Ok(answer) => answer.map_err(Refusal::Api),
+                Err(error) => Err(Refusal::Error(Error::Answer { operation: operation.clone(), error })),
+            }
         })
         .await
     }
 
-    /// Sends a request until `read` takes the answer, somebody refuses for good, or the time is over.
+    /// Sends a request until `read` takes the answer, somebody refuses for good, or the time is over. `read` is told whether
+    /// an earlier request may have been carried out.
     pub(crate) async fn call_raw<T>(
         &self,
         operation: &str,
         body: &[u8],
-        read: impl Fn(Message) -> Result<T, Refusal>,
+        crowd: Crowd,
+        repeat: Repeat,
+        read: impl Fn(Message, bool) -> Result<T, Refusal>,
     ) -> Result<T, Error> {
         let deadline = instant_after(self.timeout);
+        let _room = match crowd {
+            Crowd::Bounded => Some(self.room(operation, deadline).await?),
+            Crowd::Free => None,
+        };
+        let began = now();
+        let asking = Asking::new(self, operation, body, repeat, deadline);
+        let outcome = self.answer(operation, asking, read).await;
+        note(operation, began, outcome.as_ref().err());
+        outcome
+    }
+
+    async fn answer<T>(
+        &self,
+        operation: &str,
+        mut asking: Asking<'_>,
+        read: impl Fn(Message, bool) -> Result<T, Refusal>,
+    ) -> Result<T, Error> {
         let mut pause = PAUSE;
         let mut unanswered = 0;
         loop {
-            let failed = match self.attempt(operation, body, deadline, &read).await? {
-                Attempt::Done(answer) => return Ok(answer),
-                Attempt::Again(error) => error,
+            let failed = match asking.hear().await {
+                Ok(reply) => match read(reply, asking.is_in_doubt()) {
+                    Ok(answer) => return Ok(answer),
+                    Err(Refusal::Error(error)) => return Err(error),
+                    Err(Refusal::Api(error)) => {
+                        let retryable = error.is_retryable();
+                        let error = Error::Api { operation: operation.into(), error };
+                        if !retryable {
+                            return Err(error);
+                        }
+                        error
+                    }
+                },
+                Err(RequestError::NoResponders { .. }) => {
+                    unanswered += 1;
+                    Error::NoJetStream { operation: operation.into() }
+                }
+                Err(RequestError::Timeout { .. }) => {
+                    return Err(Error::Timeout { operation: operation.into(), after: self.timeout });
+                }
+                Err(error @ RequestError::Disconnected { .. }) if asking.may_repeat() => error.into(),
+                Err(error) => return Err(error.into()),
             };
-            unanswered += u32::from(matches!(failed, Error::NoJetStream { .. }));
-            let wait = pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-            if unanswered > UNANSWERED || now() + wait >= deadline {
+            if unanswered > UNANSWERED || !asking.again_in(jittered(pause)) {
                 return Err(failed);
             }
-            self.pause(wait).await;
+            tracing::debug!(subject = operation, error = %failed, "API call is made again");
             pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    async fn attempt<T>(
-        &self,
-        operation: &str,
-        body: &[u8],
-        deadline: Instant,
-        read: &impl Fn(Message) -> Result<T, Refusal>,
-    ) -> Result<Attempt<T>, Error> {
-        let left = deadline.saturating_duration_since(now());
-        let reply = match self.client.request(operation, body).timeout(left).await {
-            Ok(reply) => reply,
-            Err(RequestError::NoResponders { .. }) => {
-                return Ok(Attempt::Again(Error::NoJetStream { operation: operation.into() }));
-            }
-            Err(RequestError::Timeout { .. }) => {
-                return Err(Error::Timeout { operation: operation.into(), after: self.timeout });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        match read(reply) {
-            Ok(answer) => Ok(Attempt::Done(answer)),
-            Err(Refusal::Error(error)) => Err(error),
-            Err(Refusal::Api(error)) => {
-                let retryable = error.is_retryable();
-                let error = Error::Api { operation: operation.into(), error };
-                if retryable { Ok(Attempt::Again(error)) } else { Err(error) }
-            }
         }
     }
 
@@ -178,6 +193,22 @@ impl JetStream {
     ) -> Result<(), PublishError> {
         publish::post(&self.client.handle.shared, subject, reply, payload)
     }
+}
+
+/// Tells those who listen what came of a call: no payload, neither what was sent nor what was answered.
+fn note(subject: &str, began: Instant, error: Option<&Error>) {
+    let took = now().saturating_duration_since(began);
+    match error {
+        None => tracing::debug!(subject, ?took, outcome = "ok", "API call"),
+        Some(error) => tracing::debug!(subject, ?took, outcome = "failed", %error, "API call"),
+    }
+}
+
+/// Whether a call counts among those that may be in flight at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Crowd {
+    Bounded,
+    Free,
 }
 
 /// Why an answer is not taken.

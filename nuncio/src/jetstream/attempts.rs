@@ -9,7 +9,7 @@ use nuncio_proto::js::expect;
 use nuncio_proto::js::puback::PubAck;
 
 use crate::driver::shared::Failure;
-use crate::error::{RequestError, shown};
+use crate::error::{ConnectionClosed, RequestError, shown};
 use crate::jetstream::{PublishError, Uncertain};
 
 /// How often a message is sent again (ADR-22).
@@ -107,6 +107,9 @@ impl Attempts {
             Err(Failure::InboxDenied) => Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied))),
             Err(Failure::InboxRefused(error)) => {
                 Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(*error))))
+            }
+            Err(Failure::Unsent(reason)) => {
+                Verdict::Done(Err(self.unsent(ConnectionClosed { reason: *reason }.into(), sent, patience)))
             }
             Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(*reason)))),
         }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use nuncio_proto::js::level::Feature;
 use nuncio_proto::js::name::{NameKind, validate_name};
+use nuncio_proto::subject::validate_subscribe;
 
 use crate::RequestError;
 use crate::jetstream::{Error, JetStream};
@@ -18,6 +19,12 @@ pub(super) fn stream_name(name: &str) -> Result<(), Error> {
 
 pub(super) fn consumer_name(name: &str) -> Result<(), Error> {
     Ok(validate_name(NameKind::Consumer, name)?)
+}
+
+/// Checks what is to match subjects: the server takes what no subject can match, and finds nothing.
+pub(super) fn filter(option: &'static str, filter: &str) -> Result<(), Error> {
+    let checked = validate_subscribe(filter.as_bytes());
+    checked.map_err(|error| Error::Option { option, problem: error.to_string() })
 }
 
 impl JetStream {

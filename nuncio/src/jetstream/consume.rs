@@ -1,13 +1,13 @@
 //! Messages of a pull consumer without end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use nuncio_proto::js::output::{End, Output, Presence};
-use nuncio_proto::js::pull::{MIN_EXPIRES, Pull, PullConfig};
+use nuncio_proto::js::pull::{Pull, PullConfig};
 use nuncio_proto::js::status::PullStatus;
 
 use crate::Message;
@@ -17,7 +17,7 @@ use crate::jetstream::consumer::open_inbox;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::flow::Flow;
 use crate::jetstream::ground::Ground;
-use crate::jetstream::priority::{self, option, priority_options};
+use crate::jetstream::pull_options::{buffer_options, check_pull, priority_options, pull_options};
 use crate::jetstream::{ConsumeError, Consumer, JsMessage};
 
 /// Consuming about to begin: set its options, then await it.
@@ -25,7 +25,10 @@ use crate::jetstream::{ConsumeError, Consumer, JsMessage};
 /// Returned by [`Consumer::consume`]. Awaiting it is complete at once; the server is asked for messages in the same step.
 ///
 /// Without options it keeps up to 500 messages asked for, or as many as the consumer allows, and asks for more once half
-/// of them have been taken.
+/// of them have been taken. The server shows that it is there each 1.5 seconds while messages come, since a pull that
+/// reaches a leader in the moment of its change is lost without a word; once nothing came during a whole pull, after half
+/// of [`expires`](Self::expires), within 0.5 and 30 seconds. When the cluster tells that a server has come or gone, it is
+/// looked at once whether the pulls are still known.
 ///
 /// # Errors
 ///
@@ -46,19 +49,9 @@ impl<'a> Consume<'a> {
         Self { consumer, config: PullConfig::default() }
     }
 
-    /// How many messages may be asked for and not yet taken. Default: 500, or no limit of messages where
-    /// [`max_bytes`](Self::max_bytes) is set.
-    pub fn max_messages(mut self, messages: u64) -> Self {
-        self.config.max_messages = Some(messages);
-        self
-    }
-
-    /// How many bytes may be asked for and not yet taken, counted as the server does: subject, reply, headers and
-    /// payload. Default: no limit. A message that is larger is the end.
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.config.max_bytes = Some(bytes);
-        self
-    }
+    buffer_options!(config);
+    pull_options!(config);
+    priority_options!(config);
 
     /// More is asked for once no more than so many messages are to come. Default: half of
     /// [`max_messages`](Self::max_messages).
@@ -80,42 +73,8 @@ impl<'a> Consume<'a> {
         self
     }
 
-    /// How often the server shows that it is there while it has nothing to deliver; twice that without a word makes the
-    /// client ask anew. Half of [`expires`](Self::expires) at most. Default: 1.5 seconds while messages come, since a pull
-    /// that reaches a leader in the moment of its change is lost without a word; once nothing came during a whole pull,
-    /// half of `expires`, within 0.5 and 30 seconds.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = Some(interval);
-        self
-    }
-
-    /// Ends by itself after so many messages. Default: never.
-    pub fn stop_after(mut self, messages: u64) -> Self {
-        self.config.stop_after = Some(messages);
-        self
-    }
-
-    priority_options!();
-
-    fn check(&self) -> Result<(), ConsumeError> {
-        let config = &self.config;
-        if config.max_messages == Some(0) || config.max_bytes == Some(0) {
-            return Err(option("max_messages", "without room nothing can come"));
-        }
-        if config.stop_after == Some(0) {
-            return Err(option("stop_after", "consuming 0 messages has no use"));
-        }
-        if config.expires < MIN_EXPIRES {
-            return Err(option("expires", "it has to be 1 second or more"));
-        }
-        if config.heartbeat.is_some_and(|heartbeat| heartbeat > config.expires / 2) {
-            return Err(option("heartbeat", "the server takes half of `expires` at most"));
-        }
-        priority::check(&config.priority)
-    }
-
     fn begin(&mut self) -> Result<Messages, ConsumeError> {
-        self.check()?;
+        check_pull(&self.config)?;
         let consumer = self.consumer;
         let mut config = self.config.clone();
         config.seed = fastrand::u64(..);
@@ -167,7 +126,7 @@ impl Messages {
     ///
     /// Cancel safe: a message that was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        self.flow.next().await
+        poll_fn(|cx| self.flow.poll_next(cx)).await
     }
 
     /// Listens to what happens besides messages, from now on.
@@ -247,6 +206,10 @@ impl Engine for Pull {
 
     fn drained(&mut self) {
         self.drained();
+    }
+
+    fn servers_changed(&mut self, now: Instant) {
+        self.servers_changed(now);
     }
 
     fn probed(&mut self, presence: Presence) {

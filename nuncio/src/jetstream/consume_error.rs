@@ -42,10 +42,10 @@ pub enum ConsumeError {
         end: Box<SubscriptionEnd>,
     },
     /// The subscription that the messages were to come on cannot be made.
-    #[error("{0}")]
+    #[error(transparent)]
     Subscribe(#[from] SubscribeError),
     /// The connection is closed.
-    #[error("{0}")]
+    #[error(transparent)]
     Closed(#[from] ConnectionClosed),
     /// An option has a value that cannot work.
     #[error("option {option}: {problem}")]
@@ -56,7 +56,7 @@ pub enum ConsumeError {
         problem: &'static str,
     },
     /// A call of the API failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Api(Box<Error>),
 }
 

@@ -9,7 +9,8 @@ use nuncio_proto::js::time::Timestamp;
 use nuncio_proto::subject;
 
 use crate::Message;
-use crate::jetstream::api::Refusal;
+use crate::jetstream::api::{Crowd, Refusal};
+use crate::jetstream::asking::Repeat;
 use crate::jetstream::{Error, Stream};
 
 impl Stream {
@@ -108,7 +109,8 @@ impl Stream {
     ) -> Result<T, Error> {
         self.js.gate(request.needs()).await?;
         let (operation, body) = self.direct_call(request)?;
-        let outcome = self.js.call_raw(&operation, &body, read).await;
+        let outcome =
+            self.js.call_raw(&operation, &body, Crowd::Free, Repeat::Safe, |reply, _| read(reply)).await;
         outcome.map_err(|error| self.direct_error(error))
     }
 
@@ -147,9 +149,7 @@ impl Stream {
     ) -> Refusal {
         let error = match reply {
             Ok(DirectReply::NotFound) => ApiError::new(404, ErrorCode::NO_MESSAGE_FOUND, "no message found"),
-            Ok(DirectReply::TooMany) => {
-                return Refusal::Error(Error::TooManySubjects { stream: self.name.to_string() });
-            }
+            Ok(DirectReply::TooMany) => ApiError::new(413, ErrorCode::NONE, "too many results"),
             Ok(DirectReply::Refused { code, description }) => {
                 let err_code = match code {
                     408 => ErrorCode::BAD_REQUEST,

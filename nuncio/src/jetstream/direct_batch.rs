@@ -14,6 +14,7 @@ use crate::RequestError;
 use crate::jetstream::api::Refusal;
 use crate::jetstream::call::CallFuture;
 use crate::jetstream::direct::stored;
+use crate::jetstream::direct_parts::Parts;
 use crate::jetstream::{Error, Stream};
 
 /// What one request asks for unless told otherwise. The server sends it without waiting for the client, so it should
@@ -47,7 +48,8 @@ impl Stream {
     /// mirror: as the stream was at one moment, however many pages it takes. It needs level 1 of the API (nats-server
     /// 2.11) and a stream that [allows it](crate::jetstream::StreamConfig::allow_direct).
     ///
-    /// The server takes 1024 subjects at once at most ([`Error::TooManySubjects`]).
+    /// The server tells of 1024 subjects at once. More of them are asked for in portions of so many, each in the order of
+    /// the sequences. Only one wildcard that more subjects match is refused ([`Error::TooManySubjects`]).
     ///
     /// ```no_run
     /// # async fn f(stream: nuncio::jetstream::Stream) -> Result<(), nuncio::Error> {
@@ -77,8 +79,10 @@ pub struct DirectBatch {
     limit: Option<u64>,
     page: u64,
     page_bytes: u64,
+    /// `None` before the first poll.
+    parts: Option<Parts>,
     pages: Option<DirectPages>,
-    asked: Option<CallFuture<'static, Read>>,
+    asked: Option<CallFuture<'static, Heard>>,
     ready: VecDeque<StoredMessage>,
     over: bool,
 }
@@ -90,6 +94,13 @@ struct Read {
     over: bool,
 }
 
+/// What was asked for.
+enum Heard {
+    Page(Box<Read>),
+    /// The last sequence of the stream; `None` if it is empty.
+    Moment(Option<u64>),
+}
+
 impl DirectBatch {
     fn new(stream: &Stream, request: DirectGetRequest) -> Self {
         Self {
@@ -98,6 +109,7 @@ impl DirectBatch {
             limit: None,
             page: PAGE,
             page_bytes: PAGE_BYTES,
+            parts: None,
             pages: None,
             asked: None,
             ready: VecDeque::new(),
@@ -182,33 +194,95 @@ impl DirectBatch {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<StoredMessage, Error>>> {
         loop {
-            if let Some(message) = self.ready.pop_front() {
+            if let Some(message) = self.take_ready() {
                 return Poll::Ready(Some(Ok(message)));
             }
-            if self.over {
+            if self.over && !self.take_part() {
                 return Poll::Ready(None);
             }
             if self.asked.is_none() {
-                let pages = self.pages.take().unwrap_or_else(|| {
-                    DirectPages::new(self.request.clone(), self.page, Some(self.page_bytes), self.limit)
-                });
-                self.asked = Some(Box::pin(read_page(self.stream.clone(), pages)));
+                self.asked = Some(self.ask());
             }
             let Some(asked) = &mut self.asked else { return Poll::Ready(None) };
             let outcome = ready!(asked.as_mut().poll(cx));
             self.asked = None;
             match outcome {
-                Ok(read) => {
+                Ok(Heard::Page(read)) => {
                     self.over = read.over;
                     self.pages = Some(read.pages);
                     self.ready = read.messages;
                 }
+                Ok(Heard::Moment(Some(sequence))) => self.request.up_to_sequence = Some(sequence),
+                Ok(Heard::Moment(None)) => self.finish(),
+                Err(Error::TooManySubjects { .. }) if self.halve() => self.pages = None,
                 Err(error) => {
-                    self.over = true;
+                    self.finish();
                     return Poll::Ready(Some(Err(error)));
                 }
             }
         }
+    }
+
+    fn take_ready(&mut self) -> Option<StoredMessage> {
+        loop {
+            let message = self.ready.pop_front()?;
+            let Some(parts) = self.parts.as_mut().filter(|parts| parts.are_many()) else {
+                return Some(message);
+            };
+            if !parts.is_new(message.sequence) {
+                continue;
+            }
+            if let Some(left) = &mut self.limit {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.finish();
+                }
+            }
+            return Some(message);
+        }
+    }
+
+    /// Goes on with the next portion of subjects; false if there is none.
+    fn take_part(&mut self) -> bool {
+        let Some(next) = self.parts.as_mut().and_then(Parts::next) else { return false };
+        self.request.multi_last = next;
+        self.pages = None;
+        self.over = false;
+        true
+    }
+
+    fn halve(&mut self) -> bool {
+        let Self { parts, request, .. } = self;
+        parts.as_mut().is_some_and(|parts| parts.halve(&mut request.multi_last))
+    }
+
+    fn finish(&mut self) {
+        self.over = true;
+        self.ready.clear();
+        self.parts.get_or_insert_default().clear();
+    }
+
+    fn ask(&mut self) -> CallFuture<'static, Heard> {
+        let request = &mut self.request;
+        let many = self.parts.get_or_insert_with(|| Parts::of(&mut request.multi_last)).are_many();
+        let stream = self.stream.clone();
+        if many && request.up_to_sequence.is_none() && request.up_to_time.is_none() {
+            // All portions are of this moment.
+            return Box::pin(async move {
+                match stream.direct_last(">").await {
+                    Ok(last) => Ok(Heard::Moment(Some(last.sequence))),
+                    Err(error) if error.is_message_not_found() => Ok(Heard::Moment(None)),
+                    Err(error) => Err(error),
+                }
+            });
+        }
+        // What comes twice does not count, so the messages of several portions are counted here.
+        let limit = self.limit.filter(|limit| !many || *limit == 0);
+        let pages = self
+            .pages
+            .take()
+            .unwrap_or_else(|| DirectPages::new(request.clone(), self.page, Some(self.page_bytes), limit));
+        Box::pin(async move { read_page(stream, pages).await.map(|read| Heard::Page(Box::new(read))) })
     }
 }
 
@@ -295,6 +369,10 @@ async fn read_replies(
             DirectStep::Lost => return Ok(None),
             // There is nothing, or nothing more.
             DirectStep::Refused(DirectReply::NotFound) => return Ok(Some(true)),
+            DirectStep::Refused(DirectReply::TooMany) => {
+                let filter = request.multi_last.first().cloned().unwrap_or_default();
+                return Err(Error::TooManySubjects { stream: stream.name().to_owned(), filter });
+            }
             DirectStep::Refused(reply) => return Err(refused(stream, operation, Ok(reply))),
             _ => {}
         }

@@ -32,8 +32,13 @@ pub(crate) trait Engine {
     fn drained(&mut self);
     fn heard(&self) -> Instant;
 
+    /// Servers of the cluster have come or gone.
+    fn servers_changed(&mut self, _: Instant) {}
     fn probed(&mut self, _: Presence) {}
     fn made(&mut self, _: Made, _: &mut Ground, _: Instant) {}
+    fn deleted(&mut self, _: u64) {}
+    /// Nothing is awaited any more: what is still to be done at the server is sent, without waiting for it.
+    fn leave(&mut self, _: &Ground) {}
     fn perform(&mut self, output: Output, ground: &Ground) -> Option<Task> {
         ground.perform(output)
     }

@@ -18,7 +18,7 @@ pub struct Ensured {
     pub outcome: EnsureOutcome,
 }
 
-/// What [`JetStream::ensure_stream`] did.
+/// What [`JetStream::ensure_stream`] or [`Stream::ensure_consumer`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EnsureOutcome {

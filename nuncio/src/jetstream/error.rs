@@ -40,6 +40,18 @@ pub enum Error {
         /// The time allowed.
         after: Duration,
     },
+    /// Other calls of this context took the whole time, so that this one was not made.
+    #[error(
+        "{operation} was not called: {limit} other calls were in flight for all of {after:?}; make fewer at once, or allow more with `JetStream::max_calls`"
+    )]
+    TooManyCalls {
+        /// The subject of the call.
+        operation: String,
+        /// How many may be in flight at once.
+        limit: usize,
+        /// The time allowed.
+        after: Duration,
+    },
     /// The server is too old.
     #[error(
         "{feature} needs level {needed} of the JetStream API, the server has {server}: upgrade the servers"
@@ -76,11 +88,15 @@ pub enum Error {
         /// The stream.
         stream: String,
     },
-    /// More subjects match than the server tells of at once.
-    #[error("more than 1024 subjects of stream \"{stream}\" match: ask for fewer of them at once")]
+    /// More subjects match a wildcard than the server tells of at once.
+    #[error(
+        "more than 1024 subjects of stream \"{stream}\" match \"{filter}\": ask with several narrower wildcards, or for the subjects themselves, which `Stream::subjects` tells and of which there may be any number"
+    )]
     TooManySubjects {
         /// The stream.
         stream: String,
+        /// The subject with wildcards.
+        filter: String,
     },
     /// A snapshot broke off.
     #[error("the snapshot of stream \"{stream}\" broke off: {problem}; take it again")]
@@ -99,7 +115,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// What the answer comes on could not be subscribed to.
-    #[error("{0}")]
+    #[error(transparent)]
     Subscribe(#[from] SubscribeError),
     /// No stream takes messages of the subject.
     #[error("no stream takes messages of \"{subject}\": create one with that subject")]
@@ -108,10 +124,10 @@ pub enum Error {
         subject: String,
     },
     /// A stream or consumer cannot have that name.
-    #[error("{0}")]
+    #[error(transparent)]
     Name(#[from] NameError),
     /// The prefix or domain of this [`JetStream`](crate::jetstream::JetStream) cannot be.
-    #[error("{0}")]
+    #[error(transparent)]
     Prefix(#[from] PrefixError),
     /// An option has a value that cannot work.
     #[error("option {option}: {problem}")]
@@ -122,7 +138,7 @@ pub enum Error {
         problem: String,
     },
     /// There was no answer for another reason.
-    #[error("{0}")]
+    #[error(transparent)]
     Request(#[from] RequestError),
 }
 
@@ -173,7 +189,7 @@ impl Error {
     /// Whether no answer came in time.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Timeout { .. } => true,
+            Self::Timeout { .. } | Self::TooManyCalls { .. } => true,
             Self::Request(error) => error.is_timeout(),
             _ => false,
         }
@@ -188,7 +204,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api { error, .. } => error.is_retryable(),
-            Self::NoJetStream { .. } | Self::NoDirectGet { .. } | Self::Timeout { .. } => true,
+            Self::NoJetStream { .. }
+            | Self::NoDirectGet { .. }
+            | Self::Timeout { .. }
+            | Self::TooManyCalls { .. } => true,
             Self::Request(error) => error.is_timeout() || error.is_disconnected(),
             _ => false,
         }
@@ -244,7 +263,7 @@ pub enum PublishError {
         bytes: usize,
     },
     /// The message could not be sent.
-    #[error("{0}")]
+    #[error(transparent)]
     NotSent(#[from] RequestError),
     /// Whether the message is stored is not known.
     #[error(

@@ -17,13 +17,15 @@ use crate::jetstream::consumer::{Spare, open_inbox};
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::flow::Flow;
 use crate::jetstream::ground::Ground;
-use crate::jetstream::priority::{self, option, priority_options};
+use crate::jetstream::pull_options::{
+    BadOption, check_heartbeat, check_priority, option, priority_options, pull_options,
+};
 use crate::jetstream::{ConsumeError, Consumer, JsMessage};
 
 /// A fetch about to begin: set its options, then await it.
 ///
 /// Returned by [`Consumer::fetch`] and [`Consumer::fetch_bytes`]. Awaiting it is complete at once; the server is asked in
-/// the same step.
+/// the same step. If it may wait for 5 seconds or more, the server shows each 2 seconds that it is there.
 ///
 /// # Errors
 ///
@@ -50,12 +52,8 @@ impl<'a> Fetch<'a> {
         Self { consumer, config: FetchConfig::default() }.max_bytes(bytes)
     }
 
-    /// How many bytes may come in all, counted as the server does: subject, reply, headers and payload. Default: no
-    /// limit.
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.config.max_bytes = Some(bytes);
-        self
-    }
+    pull_options!(config);
+    priority_options!(config);
 
     /// Takes what is there and does not wait for more.
     pub fn no_wait(mut self) -> Self {
@@ -69,17 +67,7 @@ impl<'a> Fetch<'a> {
         self
     }
 
-    /// How often the server shows that it is there while it has nothing to deliver; twice that without a word makes the
-    /// client ask anew. Half of [`expires`](Self::expires) at most. Default: 2 seconds if `expires` is 5 seconds or more,
-    /// else never.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = Some(interval);
-        self
-    }
-
-    priority_options!();
-
-    fn check(&self) -> Result<(), ConsumeError> {
+    fn check(&self) -> Result<(), BadOption> {
         let config = &self.config;
         if config.batch == Some(0) || config.max_bytes == Some(0) {
             return Err(option("fetch", "fetching nothing has no use"));
@@ -87,10 +75,8 @@ impl<'a> Fetch<'a> {
         if config.expires.is_zero() && !config.no_wait {
             return Err(option("expires", "without time to wait it has to be `no_wait`"));
         }
-        if config.heartbeat.is_some_and(|heartbeat| heartbeat > config.expires / 2) {
-            return Err(option("heartbeat", "the server takes half of `expires` at most"));
-        }
-        priority::check(&config.priority)
+        check_heartbeat(config.heartbeat, config.expires)?;
+        check_priority(&config.priority)
     }
 
     fn begin(&mut self) -> Result<Fetched, ConsumeError> {
@@ -228,11 +214,7 @@ impl<'a> Next<'a> {
         self
     }
 
-    /// Pulls for this priority group, which a consumer with groups needs (ADR-42). Needs 2.11.
-    pub fn group(mut self, group: impl Into<String>) -> Self {
-        self.fetch = self.fetch.group(group);
-        self
-    }
+    priority_options!(fetch.config);
 }
 
 impl Future for Next<'_> {

@@ -1,7 +1,6 @@
 //! Drives a consuming machine: hands it what arrives, does what it asks for, and hands out the messages.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -16,7 +15,7 @@ use crate::jetstream::consume_events::ConsumeEvents;
 use crate::jetstream::engine::Engine;
 use crate::jetstream::ground::{Answer, Ground, Task};
 use crate::jetstream::{ConsumeError, JsMessage};
-use crate::listen::Hub;
+use crate::listen::{Hub, Listener};
 use crate::stats::Counters;
 use crate::{Message, ServerError, Subscription, SubscriptionEnd};
 
@@ -26,10 +25,13 @@ pub(crate) struct Flow<E: Engine> {
     pub(crate) ground: Ground,
     subscription: Option<Subscription>,
     connection: Events,
+    cluster: Listener<()>,
     /// How many connections there had been when the present one was taken note of.
     connects: u64,
     alarm: Option<(Instant, Deadline)>,
     tasks: Vec<Task>,
+    /// Something was asked of the server while messages are queued: the connection gets its turn to write that.
+    gives_way: bool,
     events: Arc<Hub<Event>>,
     /// It ends once this has been told.
     ending: Option<Ending>,
@@ -51,6 +53,7 @@ impl<E: Engine> Flow<E> {
         let shared = &ground.js.client().handle.shared;
         // Before the look at the connection, so that no change is missed.
         let connection = shared.events.listen();
+        let cluster = shared.cluster.listen();
         let connects = Counters::get(&shared.counters.connects);
         let up = shared.core().up;
         if !up {
@@ -61,9 +64,11 @@ impl<E: Engine> Flow<E> {
             ground,
             subscription: Some(subscription),
             connection,
+            cluster,
             connects,
             alarm: None,
             tasks: Vec::new(),
+            gives_way: false,
             events: Arc::default(),
             ending: None,
             now,
@@ -73,10 +78,7 @@ impl<E: Engine> Flow<E> {
         flow
     }
 
-    pub(crate) async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
+    #[inline]
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -84,6 +86,11 @@ impl<E: Engine> Flow<E> {
         loop {
             if self.ending.is_some() {
                 return Poll::Ready(self.finish());
+            }
+            if std::mem::take(&mut self.gives_way) {
+                // Else the server would learn of it only when all that is queued has been handled.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let Some(subscription) = &mut self.subscription else { return Poll::Ready(None) };
             match subscription.poll_message(cx) {
@@ -113,6 +120,7 @@ impl<E: Engine> Flow<E> {
             self.now = now();
             self.check_connection();
             self.run();
+            self.gives_way = true;
         }
         taken.hand_out
     }
@@ -179,6 +187,10 @@ impl<E: Engine> Flow<E> {
             }
             changed = true;
         }
+        while let Poll::Ready(Some(_)) = self.cluster.poll(cx) {
+            self.engine.servers_changed(self.now);
+            changed = true;
+        }
         changed
     }
 
@@ -196,6 +208,7 @@ impl<E: Engine> Flow<E> {
             match answer {
                 Answer::Presence(presence) => self.engine.probed(presence),
                 Answer::Made(made) => self.engine.made(made, &mut self.ground, self.now),
+                Answer::Deleted(serial) => self.engine.deleted(serial),
             }
         }
         changed
@@ -267,6 +280,7 @@ impl<E: Engine> Flow<E> {
         let ending = self.ending.take()?;
         self.events.end();
         self.alarm = None;
+        self.leave();
         let error = match ending {
             Ending::Quiet => None,
             Ending::Error(error) => Some(error),
@@ -317,8 +331,13 @@ impl<E: Engine> Flow<E> {
         self.events.end();
         self.give_back();
         self.alarm = None;
-        // What was asked of the server does not matter any more.
+        self.leave();
+    }
+
+    /// What was asked of the server does not matter any more.
+    fn leave(&mut self) {
         self.tasks.clear();
+        self.engine.leave(&self.ground);
     }
 
     pub(crate) fn start_drain(&mut self) {

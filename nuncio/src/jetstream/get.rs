@@ -2,6 +2,7 @@
 
 use nuncio_proto::js::api::message::{GetMessageReply, GetMessageRequest, StoredMessage};
 
+use crate::jetstream::call::filter;
 use crate::jetstream::{Error, Stream};
 
 impl Stream {
@@ -22,12 +23,14 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// As every call; [`Error::is_message_not_found`] if there is none.
+    /// As every call; [`Error::is_message_not_found`] if there is none, [`Error::Option`] if no subject can match.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: nothing is changed.
     pub async fn last_message(&self, subject: impl Into<String>) -> Result<StoredMessage, Error> {
+        let subject = subject.into();
+        filter("subject", &subject)?;
         self.read(GetMessageRequest::last_by_subject(subject)).await
     }
 
@@ -36,7 +39,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// As every call; [`Error::is_message_not_found`] if there is none.
+    /// As every call; [`Error::is_message_not_found`] if there is none, [`Error::Option`] if no subject can match.
     ///
     /// # Cancel safety
     ///
@@ -46,6 +49,8 @@ impl Stream {
         subject: impl Into<String>,
         sequence: u64,
     ) -> Result<StoredMessage, Error> {
+        let subject = subject.into();
+        filter("subject", &subject)?;
         self.read(GetMessageRequest::next_by_subject(subject, sequence)).await
     }
 

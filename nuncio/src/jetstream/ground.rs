@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     Presence(Presence),
     /// What an ordered consumer asked for.
     Made(Made),
+    /// The server has no such consumer any more, or it is not known.
+    Deleted(u64),
 }
 
 /// The consumer, as those who consume from it know it.

@@ -8,13 +8,12 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use nuncio_proto::js::api::consumer::ConsumerInfo;
-use nuncio_proto::js::api::paging::{
-    ConsumerListPage, ConsumerNamesPage, Page, PageRequest, StreamListPage, StreamNamesPage,
-};
+use nuncio_proto::js::api::lists::{ConsumerListPage, ConsumerNamesPage, StreamListPage, StreamNamesPage};
+use nuncio_proto::js::api::paging::{Page, PageRequest};
 use nuncio_proto::js::api::stream::StreamInfo;
 use serde::de::DeserializeOwned;
 
-use crate::jetstream::call::{CallFuture, stream_name};
+use crate::jetstream::call::{CallFuture, filter, stream_name};
 use crate::jetstream::{Error, JetStream};
 
 /// A page in parts, whatever it lists.
@@ -220,6 +219,7 @@ async fn page<P, T>(
 where
     P: DeserializeOwned + Into<Parts<T>>,
 {
+    request.subject.iter().try_for_each(|subject| filter("subject", subject))?;
     let page: P = match &stream {
         None => js.call(&[operation], &request).await?,
         Some(stream) => {

@@ -1,5 +1,8 @@
 //! Makes the server's part of ordered consumers.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use nuncio_proto::js::ack::Delivery;
@@ -9,14 +12,23 @@ use nuncio_proto::js::ordered::{CreateFailure, Ordered, Verdict};
 use nuncio_proto::js::output::{Output, Start};
 use nuncio_proto::js::status::PullStatus;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::Message;
+use crate::jetstream::asking::jittered;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::ground::{Answer, Ground, Task};
+use crate::jetstream::manage_consumer::check;
 use crate::jetstream::{Error, JetStream, Timestamp};
 
-/// How long one attempt to make a consumer may take.
-const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long one attempt to make a consumer may take. The server that it is given to may be one that is gone, so it is better
+/// to have another one chosen soon.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// How long the stream may take to say when it was created, while the consumer is being made.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the deletion of a consumer is called for, and the wait between; the server forgets it by itself then.
+const DELETIONS: u32 = 20;
+const DELETION_PAUSE: Duration = Duration::from_secs(2);
 
 /// A consumer that has been made, or not.
 pub(crate) struct Made {
@@ -56,8 +68,7 @@ impl Maker {
         created: Option<Timestamp>,
     ) -> Result<Self, Error> {
         js.api_prefix()?;
-        // What is asked of servers that have no leader is never answered; it is asked again.
-        let js = js.clone().timeout(js.timeout.min(ATTEMPT));
+        check(&config)?;
         config.ack_policy = AckPolicy::None;
         config.max_deliver = Some(1);
         config.memory_storage = true;
@@ -70,7 +81,7 @@ impl Maker {
             config.filter_subject = config.filter_subjects.pop();
         }
         let prefix = crate::nuid();
-        Ok(Self { js, stream: stream.to_owned(), prefix, config, created })
+        Ok(Self { js: js.clone(), stream: stream.to_owned(), prefix, config, created })
     }
 
     pub(crate) fn config(&self) -> &ConsumerConfig {
@@ -86,19 +97,36 @@ impl Maker {
     }
 
     async fn make(self, serial: u64, start: Start, verify: bool) -> Made {
-        let created = match self.stream_created(verify).await {
-            Ok(created) => created,
-            Err(failure) => return Made { serial, created: None, result: Err(failure) },
-        };
-        let name = self.name(serial);
-        let mut config = self.config;
-        config.name = Some(name);
+        // Both at once: between leaders each of them may take its whole time.
+        let (created, result) = both(self.stream_created(verify), self.create(serial, start)).await;
+        match created {
+            Ok(created) => Made { serial, created, result },
+            Err(failure) => Made { serial, created: None, result: Err(failure) },
+        }
+    }
+
+    async fn create(&self, serial: u64, start: Start) -> Result<Box<ConsumerInfo>, Failure> {
+        let mut config = self.config.clone();
+        config.name = Some(self.name(serial));
         if let Start::Sequence(start_sequence) = start {
             config.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence };
         }
         let request = ConsumerRequest::new(&self.stream, &config, CreateAction::CreateOrUpdate, false);
-        let result = self.js.call(&request.subject_parts(), &request).await.map(Box::new).map_err(failure);
-        Made { serial, created, result }
+        let js = self.js.clone().timeout(self.js.timeout.min(ATTEMPT));
+        js.call(&request.subject_parts(), &request).await.map(Box::new).map_err(failure)
+    }
+
+    /// Has the consumer deleted, as long as it is not known that it is gone.
+    async fn delete(self, serial: u64) -> Answer {
+        let name = self.name(serial);
+        let parts = ["CONSUMER.DELETE", &self.stream, &name];
+        for _ in 0..DELETIONS {
+            match self.js.call::<_, IgnoredAny>(&parts, &()).await {
+                Err(error) if error.is_retryable() => self.js.pause(jittered(DELETION_PAUSE)).await,
+                _ => break,
+            }
+        }
+        Answer::Deleted(serial)
     }
 
     /// When the stream was created, asked where it is needed: at first, and where it may be another one.
@@ -106,7 +134,8 @@ impl Maker {
         if self.created.is_some() && !verify {
             return Ok(self.created);
         }
-        match self.js.call::<_, Created>(&["STREAM.INFO", &self.stream], &()).await {
+        let js = self.js.clone().timeout(self.js.timeout.min(LOOK));
+        match js.call::<_, Created>(&["STREAM.INFO", &self.stream], &()).await {
             Ok(Created { created }) if self.created.is_some_and(|known| known != created) => {
                 let error = Error::Option {
                     option: "stream",
@@ -120,6 +149,32 @@ impl Maker {
             Err(_) => Ok(self.created),
         }
     }
+}
+
+/// What both come to.
+async fn both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut first, mut second) = (None, None);
+    poll_fn(|cx| {
+        if first.is_none()
+            && let Poll::Ready(output) = one.as_mut().poll(cx)
+        {
+            first = Some(output);
+        }
+        if second.is_none()
+            && let Poll::Ready(output) = other.as_mut().poll(cx)
+        {
+            second = Some(output);
+        }
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            halves => {
+                (first, second) = halves;
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 fn failure(error: Error) -> Failure {
@@ -139,6 +194,8 @@ pub(crate) struct OrderedEngine {
     pub(crate) machine: Ordered,
     maker: Maker,
     first: First,
+    /// The serials of consumers that are being deleted.
+    leaving: Vec<u64>,
 }
 
 /// What came of the first consumer.
@@ -151,7 +208,7 @@ enum First {
 
 impl OrderedEngine {
     pub(crate) fn new(machine: Ordered, maker: Maker) -> Self {
-        Self { machine, maker, first: First::Open }
+        Self { machine, maker, first: First::Open, leaving: Vec::new() }
     }
 
     /// Whether it is known what came of the first consumer.
@@ -200,6 +257,10 @@ impl Engine for OrderedEngine {
         self.machine.drained();
     }
 
+    fn servers_changed(&mut self, now: Instant) {
+        self.machine.servers_changed(now);
+    }
+
     fn perform(&mut self, output: Output, ground: &Ground) -> Option<Task> {
         match output {
             Output::Create { serial, start, verify } => {
@@ -207,14 +268,24 @@ impl Engine for OrderedEngine {
                 Some(Box::pin(async move { Answer::Made(making.await) }))
             }
             Output::Delete { serial } => {
-                let name = self.maker.name(serial);
-                if let Ok(subject) = ground.js.subject(&["CONSUMER.DELETE", &ground.stream, &name]) {
-                    // One that stays is gone by itself after a while.
-                    let _ = ground.js.post(subject.as_bytes(), None, b"");
-                }
-                None
+                self.leaving.push(serial);
+                Some(Box::pin(self.maker.clone().delete(serial)))
             }
             output => ground.perform(output),
+        }
+    }
+
+    fn deleted(&mut self, serial: u64) {
+        self.leaving.retain(|leaving| *leaving != serial);
+    }
+
+    fn leave(&mut self, ground: &Ground) {
+        for serial in self.leaving.drain(..) {
+            let name = self.maker.name(serial);
+            if let Ok(subject) = ground.js.subject(&["CONSUMER.DELETE", &ground.stream, &name]) {
+                // One that stays is gone by itself after a while.
+                let _ = ground.js.post(subject.as_bytes(), None, b"");
+            }
         }
     }
 

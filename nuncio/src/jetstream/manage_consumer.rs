@@ -6,15 +6,38 @@ use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerRequest, CreateActio
 use nuncio_proto::js::api::consumer_config::ConsumerConfig;
 use nuncio_proto::js::level::Feature;
 
-use crate::jetstream::call::{CallFuture, consumer_name};
+use crate::jetstream::call::{CallFuture, consumer_name, filter};
 use crate::jetstream::list::{self, List};
-use crate::jetstream::{Consumer, Error, Stream};
+use crate::jetstream::{Consumer, Error, JetStream, Stream};
+
+/// Fails if the consumer cannot have the names and filters that it is to have.
+pub(super) fn check(config: &ConsumerConfig) -> Result<(), Error> {
+    config.name.iter().chain(&config.durable_name).try_for_each(|name| consumer_name(name))?;
+    config.filter_subject.iter().try_for_each(|subject| filter("filter_subject", subject))?;
+    config.filter_subjects.iter().try_for_each(|subject| filter("filter_subjects", subject))
+}
+
+impl JetStream {
+    pub(super) async fn put_consumer(
+        &self,
+        stream: &str,
+        config: &ConsumerConfig,
+        action: CreateAction,
+        pedantic: bool,
+    ) -> Result<Consumer, Error> {
+        check(config)?;
+        self.gate(config.needs().or(pedantic.then_some(Feature::Pedantic))).await?;
+        let request = ConsumerRequest::new(stream, config, action, pedantic);
+        let info: ConsumerInfo = self.call(&request.subject_parts(), &request).await?;
+        Ok(Consumer::from_info(self.clone(), info))
+    }
+}
 
 impl Stream {
     /// Creates a consumer.
     ///
     /// If there is one of that name with the same configuration already, that is success; with another configuration it
-    /// is an error.
+    /// is an error. See [`ensure_consumer`](Self::ensure_consumer) for one that says what it did.
     ///
     /// ```no_run
     /// # use nuncio::jetstream::ConsumerConfig;
@@ -94,7 +117,7 @@ impl Stream {
 ///
 /// # Errors
 ///
-/// [`Error::Name`] if no consumer can have that name, [`Error::Level`] if the servers are too old for something in the
+/// [`Error::Name`] if no consumer can have that name, [`Error::Option`] if no subject can match a filter, [`Error::Level`] if the servers are too old for something in the
 /// configuration, before anything is sent. What the server refuses is an [`Error::Api`], with
 /// [`ErrorCode::CONSUMER_ALREADY_EXISTS`](crate::jetstream::ErrorCode::CONSUMER_ALREADY_EXISTS) for another
 /// configuration.
@@ -122,14 +145,7 @@ impl WriteConsumer<'_> {
 
     async fn write(self) -> Result<Consumer, Error> {
         let Self { stream, config, action, pedantic } = self;
-        for name in config.name.iter().chain(&config.durable_name) {
-            consumer_name(name)?;
-        }
-        let js = &stream.js;
-        js.gate(config.needs().or(pedantic.then_some(Feature::Pedantic))).await?;
-        let request = ConsumerRequest::new(&stream.name, &config, action, pedantic);
-        let info: ConsumerInfo = js.call(&request.subject_parts(), &request).await?;
-        Ok(Consumer::from_info(js.clone(), info))
+        stream.js.put_consumer(&stream.name, &config, action, pedantic).await
     }
 }
 

@@ -6,7 +6,7 @@ use nuncio_proto::js::api::stream::{StreamInfo, StreamRequest, Success};
 use nuncio_proto::js::api::stream_config::StreamConfig;
 use nuncio_proto::js::level::Feature;
 
-use crate::jetstream::call::{CallFuture, stream_name};
+use crate::jetstream::call::{CallFuture, filter, stream_name};
 use crate::jetstream::list::{self, List};
 use crate::jetstream::{Error, JetStream, Stream};
 
@@ -120,6 +120,7 @@ impl JetStream {
         pedantic: bool,
     ) -> Result<StreamInfo, Error> {
         stream_name(&config.name)?;
+        config.subjects.iter().try_for_each(|subject| filter("subjects", subject))?;
         self.gate(config.needs().or(pedantic.then_some(Feature::Pedantic))).await?;
         self.call(&[operation, &config.name], &StreamRequest::new(config, pedantic)).await
     }
@@ -170,7 +171,7 @@ enum How {
 ///
 /// # Errors
 ///
-/// [`Error::Name`] if no stream can have that name, [`Error::Level`] if the servers are too old for something in the
+/// [`Error::Name`] if no stream can have that name, [`Error::Option`] if a subject cannot be, [`Error::Level`] if the servers are too old for something in the
 /// configuration, before anything is sent. What the server refuses is an [`Error::Api`], with
 /// [`ErrorCode::STREAM_NAME_EXIST`](crate::jetstream::ErrorCode::STREAM_NAME_EXIST) for another configuration, and
 /// [`ErrorCode::STREAM_INVALID_CONFIG`](crate::jetstream::ErrorCode::STREAM_INVALID_CONFIG) with the reason for one that

@@ -9,6 +9,7 @@ use nuncio_proto::js::ack::{Ack, Delivery};
 
 use crate::Message;
 use crate::jetstream::ack::{Acknowledge, DoubleAck};
+use crate::jetstream::ack_next::AckNext;
 use crate::jetstream::keep_alive::KeepAlive;
 
 /// The server's default.
@@ -76,6 +77,23 @@ impl JsMessage {
     /// majority.
     pub fn double_ack(&self) -> DoubleAck<'_> {
         self.double_ack_with(Ack::Ack)
+    }
+
+    /// Done with it, and the next one, in one step: a round trip for a worker that takes one message after the other.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn f(m: nuncio::jetstream::JsMessage) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut current = Some(m);
+    /// while let Some(m) = current {
+    ///     println!("{}", m.subject());
+    ///     current = m.ack_next().expires(Duration::from_secs(5)).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ack_next(&self) -> AckNext<'_> {
+        AckNext::new(self)
     }
 
     /// Not done: have it delivered again, to anybody, at once.

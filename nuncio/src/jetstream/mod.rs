@@ -24,7 +24,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | make and change streams | [`JetStream::create_stream`], [`JetStream::ensure_stream`], [`Stream`] |
-//! | make and change consumers | [`Stream::create_consumer`], [`Consumer`] |
+//! | make and change consumers | [`Stream::create_consumer`], [`Stream::ensure_consumer`], [`Consumer`] |
 //! | publish | [`JetStream::publish`] (one by one), [`JetStream::publisher`] (many in flight), [`JetStream::batch`] (all or none), [`JetStream::fast_ingest`] |
 //! | consume | [`Consumer::consume`] (without end), [`Consumer::fetch`] (some), [`Consumer::next`] (one), [`Stream::ordered_consumer`] (all in order, no acks) |
 //! | acknowledge | [`JsMessage`] |
@@ -43,11 +43,14 @@ use crate::Client;
 
 mod account;
 mod ack;
+mod ack_next;
 mod advisory;
 mod api;
+mod asking;
 mod attempts;
 mod batch;
 mod call;
+mod calls;
 mod consume;
 mod consume_error;
 mod consume_events;
@@ -56,9 +59,11 @@ mod consumer_admin;
 mod counter;
 mod direct;
 mod direct_batch;
+mod direct_parts;
 mod draft;
 mod engine;
 mod ensure;
+mod ensure_consumer;
 mod error;
 mod fast;
 mod fetch;
@@ -72,9 +77,9 @@ mod manage_consumer;
 mod manage_stream;
 mod message;
 mod ordered;
-mod priority;
 mod publish;
 mod publisher;
+mod pull_options;
 mod purge;
 mod push;
 mod restore;
@@ -82,6 +87,7 @@ mod snapshot;
 mod stream;
 
 pub use ack::{AckError, Acknowledge, DoubleAck};
+pub use ack_next::AckNext;
 pub use advisory::Advisories;
 pub use batch::{Batch, BatchAdd, BatchCommit};
 pub use call::CallFuture;
@@ -92,6 +98,7 @@ pub use consumer::Consumer;
 pub use counter::{Counter, CounterAdd, Increment};
 pub use direct_batch::DirectBatch;
 pub use ensure::{EnsureOutcome, Ensured};
+pub use ensure_consumer::EnsuredConsumer;
 pub use error::{Error, PublishError, Uncertain};
 pub use fast::{FastAck, FastEnd, FastIngest, FastIngestBuilder, FastSend};
 pub use fetch::{Fetch, Fetched, Next};
@@ -103,6 +110,7 @@ pub use message::JsMessage;
 pub use nuncio_proto::js::ack::{Ack, Delivery};
 pub use nuncio_proto::js::api::account::{AccountInfo, AccountLimits, ApiStats, Tier};
 pub use nuncio_proto::js::api::advisory::{Action, Advisory, AdvisoryEvent, Attempt, Span};
+pub use nuncio_proto::js::api::cluster::{ClusterInfo, DesiredCluster, DesiredStatus, PeerInfo};
 pub use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerReset, PriorityGroupInfo, SequenceInfo};
 pub use nuncio_proto::js::api::consumer_config::{
     AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy,
@@ -116,10 +124,7 @@ pub use nuncio_proto::js::api::snapshot::SnapshotInfo;
 pub use nuncio_proto::js::api::source::{
     External, Placement, Republish, SourceConsumer, SourceInfo, StreamSource, SubjectTransform,
 };
-pub use nuncio_proto::js::api::stream::{
-    ClusterInfo, DesiredCluster, DesiredStatus, LostMessages, PeerInfo, StreamAlternate, StreamInfo,
-    StreamState,
-};
+pub use nuncio_proto::js::api::stream::{LostMessages, StreamAlternate, StreamInfo, StreamState};
 pub use nuncio_proto::js::api::stream_config::{
     Compression, ConsumerLimits, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType, StreamConfig,
 };
@@ -158,11 +163,18 @@ pub struct JetStream {
     prefix: Arc<Result<Prefix, PrefixError>>,
     timeout: Duration,
     level: Arc<Mutex<Option<api::Level>>>,
+    calls: Arc<calls::Calls>,
 }
 
 impl JetStream {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, prefix: Arc::new(Ok(Prefix::default())), timeout: TIMEOUT, level: Arc::default() }
+        Self {
+            client,
+            prefix: Arc::new(Ok(Prefix::default())),
+            timeout: TIMEOUT,
+            level: Arc::default(),
+            calls: Arc::default(),
+        }
     }
 
     /// JetStream of another domain: its API is below `$JS.<domain>.API`. Publishing is not changed by it.
@@ -180,8 +192,24 @@ impl JetStream {
     }
 
     /// How long each call may take in all, attempts and what lies between them included. Default: 5 seconds.
+    ///
+    /// A request that reaches a server in the moment when its leader changes is lost without a word. So after a quarter of this
+    /// time, 1.5 seconds at most, and again after longer and longer silences, a call is asked again, and whichever answer
+    /// comes first counts; after a lost connection too. That is done where asking twice comes to the same: reading and
+    /// listing, creating and updating by name with one configuration, pausing, purging (the figure is then that of the
+    /// last one), and deleting streams and consumers, where there being none any more is then success. All else, such as
+    /// stepping down, resetting and deleting single messages, is asked once.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// How many calls of the API this context and its clones make at once; further ones wait for their turn, within their
+    /// time. Default: 64; 1 at least. Direct gets, publishing and consuming are not among them.
+    ///
+    /// A server keeps the calls that it has not come to in a queue of a certain length, and drops what does not fit into it
+    /// without an answer (it tells by the advisory `$JS.EVENT.ADVISORY.API.LIMIT_REACHED`).
+    pub fn max_calls(self, calls: usize) -> Self {
+        Self { calls: Arc::new(calls::Calls::new(calls)), ..self }
     }
 
     /// The connection.

@@ -1,6 +1,6 @@
 //! Every message of a stream once and in order.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -9,7 +9,6 @@ use nuncio_proto::js::api::consumer_config::{ConsumerConfig, DeliverPolicy, Repl
 use nuncio_proto::js::name::{NameKind, validate_name};
 use nuncio_proto::js::ordered::{Ordered, OrderedConfig};
 use nuncio_proto::js::output::End;
-use nuncio_proto::js::pull::MIN_EXPIRES;
 
 use crate::driver::shared::now;
 use crate::jetstream::consume::ConsumeStats;
@@ -18,15 +17,21 @@ use crate::jetstream::consumer::{open_inbox, terms};
 use crate::jetstream::flow::Flow;
 use crate::jetstream::ground::Ground;
 use crate::jetstream::maker::{Maker, OrderedEngine};
-use crate::jetstream::priority::option;
+use crate::jetstream::pull_options::{buffer_options, check_pull, pull_options};
 use crate::jetstream::{ConsumeError, JetStream, JsMessage, Stream, Timestamp};
 
 /// How long the server keeps the consumer of a client that is gone.
 const INACTIVE: Duration = Duration::from_secs(5 * 60);
+/// The interval of heartbeats where nothing came for long.
+const CALM_HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// An ordered consumer about to be made: set its options, then await it.
 ///
-/// Returned by [`JetStream::ordered_consumer`]. Awaiting it is complete once there is a consumer at the server.
+/// Returned by [`JetStream::ordered_consumer`]. Awaiting it is complete once there is a consumer at the server. Its
+/// part there lives on one server, and a server that is killed says nothing; so it shows that it is there each 1.5 seconds
+/// while messages come and after trouble, once nothing came during a whole pull each 5 seconds, and is made anew when it
+/// does not. When the cluster tells that a server has come or gone, it is looked at once whether that part is still there.
+/// [`heartbeat`](Self::heartbeat) sets another interval.
 ///
 /// # Errors
 ///
@@ -130,35 +135,12 @@ impl OrderedConsumer {
         self
     }
 
-    /// How many messages may be asked for and not yet taken. Default: 500, or no limit of messages where
-    /// [`max_bytes`](Self::max_bytes) is set.
-    pub fn max_messages(mut self, messages: u64) -> Self {
-        self.config.pull.max_messages = Some(messages);
-        self
-    }
-
-    /// How many bytes may be asked for and not yet taken. Default: no limit. A message that is larger is the end.
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.config.pull.max_bytes = Some(bytes);
-        self
-    }
+    buffer_options!(config.pull);
+    pull_options!(config.pull);
 
     /// How long each pull waits at the server, 1 second at least. Default: 30 seconds.
     pub fn expires(mut self, expires: Duration) -> Self {
         self.config.pull.expires = expires;
-        self
-    }
-
-    /// How often the server shows that it is there while it has nothing to deliver. Twice that without a word has its part
-    /// made anew. Half of [`expires`](Self::expires) at most. Default: 5 seconds, or that half.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.pull.heartbeat = Some(interval);
-        self
-    }
-
-    /// Ends by itself after so many messages. Default: never.
-    pub fn stop_after(mut self, messages: u64) -> Self {
-        self.config.pull.stop_after = Some(messages);
         self
     }
 
@@ -171,27 +153,14 @@ impl OrderedConsumer {
 
     fn check(&self) -> Result<(), ConsumeError> {
         validate_name(NameKind::Stream, &self.stream).map_err(crate::jetstream::Error::from)?;
-        let pull = &self.config.pull;
-        if pull.max_messages == Some(0) || pull.max_bytes == Some(0) {
-            return Err(option("max_messages", "without room nothing can come"));
-        }
-        if pull.stop_after == Some(0) {
-            return Err(option("stop_after", "consuming 0 messages has no use"));
-        }
-        if pull.expires < MIN_EXPIRES {
-            return Err(option("expires", "it has to be 1 second or more"));
-        }
-        if pull.heartbeat.is_some_and(|heartbeat| heartbeat > pull.expires / 2) {
-            return Err(option("heartbeat", "the server takes half of `expires` at most"));
-        }
-        Ok(())
+        Ok(check_pull(&self.config.pull)?)
     }
 
     fn begin(&mut self) -> Result<Flow<OrderedEngine>, ConsumeError> {
         self.check()?;
         let mut config = self.config.clone();
         config.pull.seed = fastrand::u64(..);
-        config.pull.heartbeat.get_or_insert(Duration::from_secs(5).min(config.pull.expires / 2));
+        config.pull.calm_heartbeat = Some(CALM_HEARTBEAT);
         config.last_per_subject = self.consumer.deliver_policy == DeliverPolicy::LastPerSubject;
         let maker = Maker::new(&self.js, &self.stream, self.consumer.clone(), self.created)?;
         let (inbox, subscription) = open_inbox(&self.js)?;
@@ -255,7 +224,7 @@ impl OrderedMessages {
     ///
     /// Cancel safe: a message that was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        self.flow.next().await
+        poll_fn(|cx| self.flow.poll_next(cx)).await
     }
 
     /// Listens to what happens besides messages, from now on.

@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use nuncio_proto::js::api::purge::{DeleteMessageRequest, PurgeRequest, Purged};
 use nuncio_proto::js::api::stream::Success;
 
-use crate::jetstream::call::CallFuture;
+use crate::jetstream::call::{CallFuture, filter};
 use crate::jetstream::{Error, Stream};
 
 impl Stream {
@@ -32,7 +32,7 @@ impl Stream {
 ///
 /// # Errors
 ///
-/// [`Error::Option`] if both a sequence and how many to keep are set. Else as every call;
+/// [`Error::Option`] if both a sequence and how many to keep are set, or no subject can match the filter. Else as every call;
 /// [`ErrorCode::STREAM_PURGE_FAILED`](crate::jetstream::ErrorCode::STREAM_PURGE_FAILED) if the stream does not allow it.
 ///
 /// # Cancel safety
@@ -70,6 +70,7 @@ impl Purge<'_> {
             let problem = "it cannot go with `sequence`; say where to stop, or how many to leave".into();
             return Err(Error::Option { option: "keep", problem });
         }
+        request.filter.iter().try_for_each(|subject| filter("filter", subject))?;
         let parts = ["STREAM.PURGE", &*stream.name];
         let purged: Purged = if request == PurgeRequest::default() {
             stream.js.call(&parts, &()).await?

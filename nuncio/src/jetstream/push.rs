@@ -1,27 +1,28 @@
 //! The messages of a push consumer.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use nuncio_proto::js::ack::Delivery;
-use nuncio_proto::js::api::consumer::{ConsumerInfo, ConsumerRequest, CreateAction};
+use nuncio_proto::js::api::consumer::CreateAction;
 use nuncio_proto::js::api::consumer_config::ConsumerConfig;
-use nuncio_proto::js::name::{NameKind, validate_name};
 use nuncio_proto::js::output::{End, Output, Presence};
 use nuncio_proto::js::push;
 use nuncio_proto::js::status::PullStatus;
 
 use crate::driver::shared::now;
+use crate::jetstream::call::stream_name;
 use crate::jetstream::consume::ConsumeStats;
 use crate::jetstream::consume_events::ConsumeEvents;
 use crate::jetstream::consumer::subscribe;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::flow::Flow;
 use crate::jetstream::ground::Ground;
-use crate::jetstream::priority::option;
-use crate::jetstream::{ConsumeError, Consumer, Error, JetStream, JsMessage, Stream};
+use crate::jetstream::manage_consumer::check;
+use crate::jetstream::pull_options::{check_stop_after, option};
+use crate::jetstream::{ConsumeError, Consumer, JetStream, JsMessage, Stream};
 use crate::{Message, Subscription};
 
 /// Receiving from a push consumer about to begin: set its options, then await it.
@@ -86,11 +87,11 @@ impl<'a> Push<'a> {
 
     fn begin(&mut self) -> Result<PushMessages, ConsumeError> {
         let Some(subject) = self.subject.take() else {
-            return Err(option("deliver_subject", "the consumer does not push: pull from it with `consume`"));
+            return Err(
+                option("deliver_subject", "the consumer does not push: pull from it with `consume`").into()
+            );
         };
-        if self.stop_after == Some(0) {
-            return Err(option("stop_after", "receiving 0 messages has no use"));
-        }
+        check_stop_after(self.stop_after)?;
         let group = self.group.take();
         let subscription = subscribe(self.consumer.js(), &subject, group.as_deref())?;
         // In a group one member gets the heartbeats of all.
@@ -142,13 +143,13 @@ impl JetStream {
         stream: &str,
         mut config: ConsumerConfig,
     ) -> Result<PushMessages, ConsumeError> {
-        validate_name(NameKind::Stream, stream).map_err(Error::from)?;
+        stream_name(stream)?;
+        check(&config)?;
         let subject = config.deliver_subject.get_or_insert_with(|| self.client().new_inbox()).clone();
         let subscription = subscribe(self, &subject, config.deliver_group.as_deref())?;
-        let request = ConsumerRequest::new(stream, &config, CreateAction::CreateOrUpdate, false);
-        let info: ConsumerInfo = self.call(&request.subject_parts(), &request).await?;
-        let heartbeat = info.config.idle_heartbeat.filter(|_| config.deliver_group.is_none());
-        let consumer = Consumer::from_info(self.clone(), info);
+        let consumer = self.put_consumer(stream, &config, CreateAction::CreateOrUpdate, false).await?;
+        let heartbeat = consumer.config().and_then(|config| config.idle_heartbeat);
+        let heartbeat = heartbeat.filter(|_| config.deliver_group.is_none());
         receive(&consumer, subject, subscription, heartbeat, None)
     }
 }
@@ -194,7 +195,7 @@ impl PushMessages {
     ///
     /// Cancel safe: a message that was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<JsMessage, ConsumeError>> {
-        self.flow.next().await
+        poll_fn(|cx| self.flow.poll_next(cx)).await
     }
 
     /// Listens to what happens besides messages, from now on.

@@ -7,7 +7,8 @@ use nuncio_proto::js::api::stream::StreamInfo;
 use nuncio_proto::js::error::Response;
 use nuncio_proto::outbox;
 
-use crate::jetstream::api::Refusal;
+use crate::jetstream::api::{Crowd, Refusal};
+use crate::jetstream::asking::Repeat;
 use crate::jetstream::call::stream_name;
 use crate::jetstream::{Error, JetStream, Stream};
 use crate::{Message, Payload, RequestError};
@@ -112,11 +113,11 @@ impl Restore {
     pub async fn finish(self) -> Result<Stream, Error> {
         self.still_going()?;
         let operation = &self.subject;
-        let read = |reply: Message| match Response::<StreamInfo>::parse(reply.payload()) {
+        let read = |reply: Message, _| match Response::<StreamInfo>::parse(reply.payload()) {
             Ok(answer) => answer.map_err(Refusal::Api),
             Err(error) => Err(Refusal::Error(Error::Answer { operation: operation.clone(), error })),
         };
-        match self.js.call_raw(operation, b"", read).await {
+        match self.js.call_raw(operation, b"", Crowd::Free, Repeat::Never, read).await {
             Ok(info) => Ok(Stream::with_info(&self.js, info)),
             Err(Error::NoJetStream { .. }) => Err(self.broken(NO_MORE)),
             Err(error) => Err(error),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nuncio_proto::js::api::stream::{PeerRequest, StepDownRequest, StreamInfo, StreamInfoRequest, Success};
 use nuncio_proto::js::level::Feature;
 
-use crate::jetstream::call::CallFuture;
+use crate::jetstream::call::{CallFuture, filter};
 use crate::jetstream::{Error, JetStream};
 
 /// A handle to a stream.
@@ -185,6 +185,7 @@ impl Info<'_> {
 
     async fn ask(self) -> Result<StreamInfo, Error> {
         let Self { stream, mut request } = self;
+        request.subjects_filter.iter().try_for_each(|subject| filter("subjects", subject))?;
         let parts = ["STREAM.INFO", &*stream.name];
         if request == StreamInfoRequest::default() {
             return stream.js.call(&parts, &()).await;

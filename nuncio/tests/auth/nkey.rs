@@ -80,13 +80,18 @@ async fn nothing_is_signed_for_a_server_without_a_nonce() {
 #[tokio::test]
 async fn keys_and_passwords_are_merged_for_a_server_that_takes_either() {
     let key = key();
-    let server = server_of(&key).await;
-    let nc = nuncio::connect(server.url())
-        .auth(Auth::user_and_password("other", "pw"))
-        .auth(Auth::nkey(seed(&key)))
-        .await
-        .unwrap();
-    assert_eq!(nc.user_info().await.unwrap().user, key.public_key());
+    let (by_key, by_password) =
+        (server_of(&key).await, server("authorization { user: me, password: pw }").await);
+    let (password, seed) = (Auth::user_and_password("me", "pw"), Auth::nkey(seed(&key)));
+    // Neither is left out for being the first or the last.
+    for [first, second] in [[&password, &seed], [&seed, &password]] {
+        let connect =
+            |server: &NatsServer| nuncio::connect(server.url()).auth(first.clone()).auth(second.clone());
+        let nc = connect(&by_key).await.unwrap();
+        assert_eq!(nc.user_info().await.unwrap().user, key.public_key());
+        let nc = connect(&by_password).await.unwrap();
+        assert_eq!(nc.user_info().await.unwrap().user, "me");
+    }
 }
 
 #[tokio::test]

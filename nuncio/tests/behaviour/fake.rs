@@ -406,6 +406,26 @@ async fn a_loss_after_a_complaint_tells_the_complaint() {
 }
 
 #[tokio::test]
+async fn a_loss_after_a_violation_is_not_told_as_one_for_it() {
+    let fake = Fake::new().await;
+    for violation in [
+        "Permissions Violation for Publish to \"p\"",
+        "Permissions Violation for Subscription to \"s\"",
+        "maximum subscriptions exceeded",
+        "Invalid Subject",
+    ] {
+        let (nc, mut peer) = fake.pair().await;
+        let mut events = nc.events();
+        peer.send(format!("-ERR '{violation}'\r\n")).await;
+        drop(peer);
+        assert_eq!(lost(&mut events).await, DisconnectCause::Eof, "{violation}");
+        fake.welcome().await;
+        reconnected(&mut events).await;
+        nc.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_limit_that_the_server_lowers_holds_from_then_on() {
     let fake = Fake::new().await;
     let (nc, mut peer) = fake.pair().await;

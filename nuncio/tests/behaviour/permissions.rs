@@ -71,11 +71,19 @@ rules! {
     on setup() =>
     async fn a_denied_request_fails_at_once(t: Target) {
         let nc = limited(&t).await;
+        let mut events = nc.events();
         let begin = std::time::Instant::now();
         for subject in ["no", "ok.not", "\"quoted\""] {
             let error = nc.request(subject, "").timeout(SOON).await.unwrap_err();
             assert_eq!(error, RequestError::Denied { subject: subject.into() });
             assert!(error.to_string().contains(subject), "{error}");
+            // And it is told to whoever listens.
+            let told = event(&mut events, |e| match e {
+                Event::ServerError(error) => Some(error),
+                _ => None,
+            })
+            .await;
+            assert_eq!(told, ServerError::PublishViolation { subject: subject.as_bytes().to_vec().into() });
         }
         assert!(begin.elapsed() < SOON);
         assert_eq!(nc.statistics().requests, 0);

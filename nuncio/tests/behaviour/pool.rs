@@ -1,9 +1,11 @@
 //! The servers that a connection may use, read and changed while it lives.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use nuncio::{Backoff, ConnectError, Event};
 use nuncio_server::Server;
+use nuncio_testkit::eventually;
 
 use crate::support::*;
 use crate::target::{Setup, Target};
@@ -108,6 +110,41 @@ rules! {
         t.start().await;
         reconnected(&mut events).await;
         assert!(asked.lock().unwrap().starts_with(&[1, 2]), "{asked:?}");
+    }
+
+    on Setup::new().own() =>
+    async fn functions_for_choice_and_wait_may_ask_the_client(t: Target) {
+        let mut t = t;
+        let known = Arc::new(OnceLock::<nuncio::Client>::new());
+        let ask = |known: &Arc<OnceLock<nuncio::Client>>| {
+            let known = Arc::clone(known);
+            move || known.get().map_or(0, |nc| nc.servers().len() + nc.statistics().connects as usize)
+        };
+        let (choosing, waiting) = (ask(&known), ask(&known));
+        let waits = Arc::new(AtomicUsize::new(0));
+        let backoff = Backoff::custom({
+            let waits = Arc::clone(&waits);
+            move |_| {
+                waits.fetch_add(waiting(), Ordering::Relaxed);
+                std::time::Duration::from_millis(10)
+            }
+        });
+        let choose = move |_: &[nuncio::PoolServer]| {
+            choosing();
+            None
+        };
+        let nc = t.connect().backoff(backoff).choose_server(choose).max_reconnects(None).await.unwrap();
+        known.set(nc.clone()).ok().unwrap();
+        let mut events = nc.events();
+        t.stop().await;
+        eventually("three waits", SOON, || waits.load(Ordering::Relaxed) >= 6).await.unwrap();
+        t.start().await;
+        reconnected(&mut events).await;
+    }
+
+    async fn a_choice_that_panics_is_none(t: Target) {
+        let nc = t.connect().choose_server(|_| panic!("on purpose")).await.unwrap();
+        nc.flush().await.unwrap();
     }
 
     async fn the_client_knows_itself(t: Target) {

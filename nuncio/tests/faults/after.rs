@@ -6,20 +6,16 @@ use crate::evil::{Stage, event, limited, lost, script, works};
 
 #[tokio::test(start_paused = true)]
 async fn after_an_info_without_addresses_the_known_servers_stay() {
-    let stage = Stage::new([script(|mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(|mut peer| async move {
         peer.say("INFO {\"headers\":true,\"connect_urls\":[\"a:1\",\"b:2\"]}\r\n").await;
         for silent in ["{}", "{\"connect_urls\":null}", "{\"connect_urls\":[]}", "{\"ldm\":true}"] {
             peer.say(format!("INFO {silent}\r\n")).await;
         }
         peer.say("MSG s 2 4\r\nDONE\r\n").await;
         peer.answer().await;
-    })])
+    })
     .await;
-    let nc = stage.client().await;
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, mut events, mut s) = stage.subscriber().await;
     assert_eq!(limited("the end", s.next()).await.unwrap().payload(), b"DONE");
     let known: Vec<_> = nc.servers().iter().map(|server| server.addr().port()).collect();
     assert_eq!(known, [4222, 1, 2]);
@@ -33,15 +29,12 @@ async fn after_an_info_without_addresses_the_known_servers_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_header_block_of_no_bytes_the_connection_stands() {
-    let stage = Stage::new([script(|mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(|mut peer| async move {
         peer.say("HMSG s 2 0 5\r\nhello\r\nHMSG s 2 0 0\r\n\r\nMSG s 2 4\r\nDONE\r\n").await;
         peer.answer().await;
-    })])
+    })
     .await;
-    let nc = stage.client().await;
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, _, mut s) = stage.subscriber().await;
     for expected in ["hello", "", "DONE"] {
         let message = limited(expected, s.next()).await.unwrap();
         assert_eq!(message.payload(), expected.as_bytes());
@@ -53,19 +46,16 @@ async fn after_a_header_block_of_no_bytes_the_connection_stands() {
 
 #[tokio::test(start_paused = true)]
 async fn after_its_unsub_a_drained_subscription_takes_messages_until_the_server_has_answered() {
-    let stage = Stage::new([script(|mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(|mut peer| async move {
         peer.say("MSG s 2 1\r\n1\r\n").await;
         assert_eq!(peer.hear(b"UNSUB 2\r\n").await.unwrap(), b"UNSUB 2\r\n");
         peer.say("MSG s 2 1\r\n2\r\n").await;
         assert_eq!(peer.hear(b"PING\r\n").await.unwrap(), b"PING\r\n", "right behind it");
         peer.say("MSG s 2 1\r\n3\r\nPONG\r\n").await;
         peer.answer().await;
-    })])
+    })
     .await;
-    let nc = stage.client().await;
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, _, mut s) = stage.subscriber().await;
     assert_eq!(limited("the first", s.next()).await.unwrap().payload(), b"1");
     limited("the drain", s.drain()).await.unwrap();
     let mut read = Vec::new();

@@ -21,6 +21,12 @@ struct Dials {
 }
 
 impl Dials {
+    /// The seconds between one dial and the next.
+    fn waits(&self) -> Vec<u64> {
+        let noted = self.noted.lock().unwrap();
+        noted.windows(2).map(|pair| (pair[1].1 - pair[0].1).as_secs()).collect()
+    }
+
     fn of_each_host(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for (server, _) in &*self.noted.lock().unwrap() {
@@ -125,11 +131,21 @@ async fn a_fixed_wait_with_its_jitter_lies_between_two_rounds() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_of_the_applications_own_is_asked_for_at_each_round_and_taken_as_it_is() {
     let backoff = Backoff::custom(|round| Duration::from_secs(u64::from(round) * 10));
-    let (nc, dials) = deserted("a", |c| c.max_reconnects(6).backoff(backoff)).await;
+    // A round has three attempts, between which there is no wait.
+    let (nc, dials) = deserted("a,b,c", |c| c.max_reconnects(6).backoff(backoff)).await;
     timeout(Duration::from_secs(1000), nc.closed()).await.unwrap();
-    let noted: Vec<_> = dials.noted.lock().unwrap().iter().map(|(_, at)| *at).collect();
-    let waits: Vec<_> = noted.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
-    assert_eq!(waits, [10, 20, 30, 40, 50]);
+    assert_eq!(dials.waits(), [0, 0, 10, 0, 0, 20, 0, 0, 30, 0, 0, 40, 0, 0, 50, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_function_for_the_wait_panics_it_is_eight_seconds() {
+    let backoff = Backoff::custom(|round| match round {
+        2 => panic!("on purpose"),
+        _ => Duration::from_secs(1),
+    });
+    let (nc, dials) = deserted("a", |c| c.max_reconnects(4).backoff(backoff)).await;
+    timeout(Duration::from_secs(1000), nc.closed()).await.unwrap();
+    assert_eq!(dials.waits(), [1, 8, 1]);
 }
 
 #[tokio::test(start_paused = true)]

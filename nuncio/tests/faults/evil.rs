@@ -100,6 +100,20 @@ impl Stage {
         }
     }
 
+    /// A server that shakes hands and goes on so once the client has subscribed to `s`, with sid 2.
+    pub async fn subscribed<F, Fut>(play: F) -> Self
+    where
+        F: FnOnce(Peer) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self::new([script(|mut peer: Peer| async move {
+            peer.shake_hands().await;
+            peer.hear(b"SUB s 2\r\n").await;
+            play(peer).await;
+        })])
+        .await
+    }
+
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
@@ -128,6 +142,13 @@ impl Stage {
     /// Connects to an evil server that shakes hands like any other.
     pub async fn client(&self) -> Client {
         limited("connecting", self.connect().into_future()).await.unwrap()
+    }
+
+    /// A client that has subscribed to `s`, and what it listens to.
+    pub async fn subscriber(&self) -> (Client, Events, Subscription) {
+        let nc = self.client().await;
+        let (events, s) = (nc.events(), nc.subscribe("s").await.unwrap());
+        (nc, events, s)
     }
 
     /// What a first attempt to connect fails with.

@@ -4,26 +4,19 @@ use std::time::Duration;
 
 use nuncio::{DisconnectCause, Event, ServerError};
 
-use crate::clock::pass;
-use crate::evil::{INFO, Peer, Stage, event, limited, lost, script, works};
-use crate::session::through;
-use crate::wire::Babbler;
+use crate::evil::{Peer, Stage, event, limited, lost, script, works};
 
 /// Says `bytes` to a client that has subscribed to `s` with sid 2, and returns what the connection was lost by.
 async fn loses(what: &str, bytes: impl Into<Vec<u8>>, close: bool) -> DisconnectCause {
     let bytes = bytes.into();
-    let stage = Stage::new([script(move |mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(move |mut peer| async move {
         peer.say(&bytes).await;
         if !close {
             peer.listen().await;
         }
-    })])
+    })
     .await;
-    let nc = stage.client().await;
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, mut events, mut s) = stage.subscriber().await;
     let cause = lost(&mut events, what).await;
     works(&nc, &mut events, &mut s, what).await;
     cause
@@ -32,17 +25,13 @@ async fn loses(what: &str, bytes: impl Into<Vec<u8>>, close: bool) -> Disconnect
 /// Says `bytes`, which must not end the connection; returns the events that they gave rise to.
 async fn bears(what: &str, bytes: impl Into<Vec<u8>>) -> Vec<Event> {
     let bytes = bytes.into();
-    let stage = Stage::new([script(move |mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(move |mut peer| async move {
         peer.say(&bytes).await;
         peer.say("MSG s 2 4\r\nDONE\r\n").await;
         peer.answer().await;
-    })])
+    })
     .await;
-    let nc = stage.client().await;
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, mut events, mut s) = stage.subscriber().await;
     while limited(what, s.next()).await.unwrap_or_else(|| panic!("{what}: {:?}", s.ended())).payload()
         != b"DONE"
     {}
@@ -126,19 +115,15 @@ async fn an_endless_line_is_given_up_before_it_is_kept() {
     for (start, limit) in
         [("MSG ", 64 << 10), ("-ERR '", 64 << 10), ("INFO {\"a\":\"", 1 << 20), ("PING", 64 << 10)]
     {
-        let stage = Stage::new([script(move |mut peer| async move {
-            peer.shake_hands().await;
-            peer.hear(b"SUB s 2\r\n").await;
+        let stage = Stage::subscribed(move |mut peer| async move {
             peer.say(start).await;
             for _ in 0..200 {
                 peer.say([b'x'; 64 << 10]).await;
             }
             peer.listen().await;
-        })])
+        })
         .await;
-        let nc = stage.client().await;
-        let mut events = nc.events();
-        let mut s = nc.subscribe("s").await.unwrap();
+        let (nc, mut events, mut s) = stage.subscriber().await;
         let cause = lost(&mut events, start).await;
         assert!(matches!(cause, DisconnectCause::Protocol(_)), "{start}: {cause:?}");
         let read = stage.meter.read();
@@ -205,15 +190,12 @@ async fn poisoned_headers_reach_the_subscriber_and_spare_the_connection() {
         let mut bytes = format!("HMSG s 2 {} {}\r\n", block.len(), block.len() + 2).into_bytes();
         bytes.extend_from_slice(block);
         bytes.extend_from_slice(b"ok\r\n");
-        let stage = Stage::new([script(move |mut peer| async move {
-            peer.shake_hands().await;
-            peer.hear(b"SUB s 2\r\n").await;
+        let stage = Stage::subscribed(move |mut peer| async move {
             peer.say(&bytes).await;
             peer.answer().await;
-        })])
+        })
         .await;
-        let nc = stage.client().await;
-        let mut s = nc.subscribe("s").await.unwrap();
+        let (nc, _, mut s) = stage.subscriber().await;
         let message = limited(&what, s.next()).await.unwrap();
         assert_eq!((message.payload(), message.raw_headers()), (&b"ok"[..], Some(block)), "{what}");
         // Whatever they make of it, they do not panic.
@@ -256,9 +238,7 @@ async fn replies_to_unknown_requests_are_dropped_and_counted() {
 async fn a_flood_of_pings_while_the_server_does_not_read_is_answered_once() {
     const PINGS: usize = 500_000;
     let (tell, told) = tokio::sync::oneshot::channel();
-    let stage = Stage::new([script(move |mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(move |mut peer| async move {
         let burst = "PING\r\n".repeat(1000);
         for _ in 0..PINGS / 1000 {
             peer.say(&burst).await;
@@ -268,11 +248,10 @@ async fn a_flood_of_pings_while_the_server_does_not_read_is_answered_once() {
         let until = peer.hear(b"PUB over 0\r\n").await.unwrap();
         let _ = tell.send(until.windows(6).filter(|bytes| *bytes == b"PONG\r\n").count());
         peer.answer().await;
-    })])
+    })
     .await
     .capacity(1024);
-    let nc = stage.client().await;
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, _, mut s) = stage.subscriber().await;
     assert_eq!(limited("the flood", s.next()).await.unwrap().payload(), b"DONE");
     nc.publish("over", "").await.unwrap();
     let pongs = limited("the count", told).await.unwrap();
@@ -343,16 +322,12 @@ async fn a_connection_closed_behind_an_error_is_lost_for_that_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_server_said_last_is_read_even_when_writing_has_failed() {
-    let stage = Stage::new([script(|mut peer| async move {
-        peer.shake_hands().await;
-        peer.hear(b"SUB s 2\r\n").await;
+    let stage = Stage::subscribed(|mut peer| async move {
         peer.say("MSG s 2 4\r\nlast\r\n-ERR 'Maximum Payload Violation'\r\n").await;
         // The client finds out by writing: the pipe is gone before it reads.
-    })])
+    })
     .await;
-    let nc = stage.client().await;
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, mut events, mut s) = stage.subscriber().await;
     // Each poll of the connection writes before it reads.
     let writing = nc.clone();
     let writer = tokio::spawn(async move {
@@ -369,51 +344,6 @@ async fn what_the_server_said_last_is_read_even_when_writing_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_goes_silent_is_found_stale() {
-    let stage = Stage::new([script(|mut peer| async move {
-        peer.shake_hands().await;
-        peer.listen().await;
-    })])
-    .await;
-    let connect = stage.connect().ping_interval(Duration::from_secs(10)).max_pings_out(2);
-    let nc = limited("connecting", connect.into_future()).await.unwrap();
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
-    let began = tokio::time::Instant::now();
-    // Steady publishing must not make a dead link look alive.
-    let publishing = nc.clone();
-    let publisher = tokio::spawn(async move {
-        loop {
-            publishing.publish("s", "x").await.unwrap();
-            pass(Duration::from_secs(1)).await;
-        }
-    });
-    assert_eq!(lost(&mut events, "silence").await, DisconnectCause::Stale);
-    publisher.abort();
-    let took = began.elapsed();
-    assert!(took <= Duration::from_secs(31), "found after {took:?}");
-    works(&nc, &mut events, &mut s, "silence").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_server_that_never_reads_is_found_stale_though_writing_is_stuck() {
-    let stage = Stage::new([script(|mut peer| async move {
-        peer.shake_hands().await;
-        std::future::pending::<()>().await;
-    })])
-    .await
-    .capacity(512);
-    let connect = stage.connect().ping_interval(Duration::from_secs(10)).max_pings_out(2);
-    let nc = limited("connecting", connect.into_future()).await.unwrap();
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
-    nc.publish("x", vec![b'x'; 100_000]).await.unwrap();
-    assert_eq!(lost(&mut events, "not reading").await, DisconnectCause::Stale);
-    works(&nc, &mut events, &mut s, "not reading").await;
-    assert_eq!(nc.statistics().lost, 1, "the half-written message");
-}
-
-#[tokio::test(start_paused = true)]
 async fn servers_that_keep_failing_are_not_dialled_without_a_pause() {
     // Accepts, shakes hands, closes; again and again.
     let brief = |mut peer: Peer| async move {
@@ -421,9 +351,7 @@ async fn servers_that_keep_failing_are_not_dialled_without_a_pause() {
         peer.hear(b"SUB s 2\r\n").await;
     };
     let stage = Stage::new((0..20).map(|_| script(brief))).await;
-    let nc = stage.client().await;
-    let mut events = nc.events();
-    let mut s = nc.subscribe("s").await.unwrap();
+    let (nc, mut events, mut s) = stage.subscriber().await;
     let began = tokio::time::Instant::now();
     for n in 1..20 {
         let what = format!("connection {n}");
@@ -432,17 +360,4 @@ async fn servers_that_keep_failing_are_not_dialled_without_a_pause() {
     let took = began.elapsed();
     assert!(took > Duration::from_secs(5), "19 connections within {took:?}");
     works(&nc, &mut events, &mut s, "at last").await;
-}
-
-/// On the ordinary clock: nothing else may be starved by a stream that is always ready.
-#[tokio::test]
-async fn a_server_that_babbles_without_end_does_not_keep_the_connection_from_its_orders() {
-    let start = [INFO, b"PONG\r\n"].concat();
-    let dial = move || Box::new(Babbler::new(&start, b"+OK\r\n")) as Box<dyn nuncio::Connection>;
-    let nc = through(dial).close_timeout(Duration::from_millis(100)).await.unwrap();
-    let error = nc.flush_timeout(Duration::from_millis(50)).await.unwrap_err();
-    assert!(error.is_timeout(), "{error}");
-    let error = nc.request("x", "").timeout(Duration::from_millis(50)).await.unwrap_err();
-    assert!(error.is_timeout(), "{error}");
-    nc.close().await;
 }

@@ -21,6 +21,7 @@ mod proxy;
 mod restart;
 mod rolling;
 mod session;
+mod silent;
 mod slow;
 mod waits;
 mod wire;

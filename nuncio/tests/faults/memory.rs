@@ -7,7 +7,7 @@ use std::time::Duration;
 use nuncio_server::Server;
 
 use crate::clock::pass;
-use crate::evil::{Stage, limited, lost, script};
+use crate::evil::{Stage, limited, lost};
 use crate::session::through;
 
 const CASE: &str = "NUNCIO_FAULTS_MEMORY";
@@ -43,12 +43,10 @@ fn announced_bytes_cost_nothing_before_they_arrive() {
     alone("announced_bytes_cost_nothing_before_they_arrive", 16 << 10, async || {
         let mut clients = Vec::new();
         for _ in 0..50 {
-            let stage = Stage::new([script(|mut peer| async move {
-                peer.shake_hands().await;
-                peer.hear(b"SUB s 2\r\n").await;
+            let stage = Stage::subscribed(|mut peer| async move {
                 peer.say("MSG s 2 60000000\r\nthe first bytes").await;
                 pass(Duration::from_secs(10)).await;
-            })])
+            })
             .await;
             let nc = stage.client().await;
             let events = nc.events();
@@ -74,16 +72,14 @@ fn a_flood_that_nobody_can_use_costs_no_memory() {
             "INFO {\"connect_urls\":[\"a:1\",\"b:2\"],\"ldm\":true}\r\n",
         ];
         for flood in FLOODS {
-            let stage = Stage::new([script(move |mut peer| async move {
-                peer.shake_hands().await;
-                peer.hear(b"SUB s 2\r\n").await;
+            let stage = Stage::subscribed(move |mut peer| async move {
                 let burst = flood.repeat(60_000 / flood.len());
                 for _ in 0..50 {
                     peer.say(&burst).await;
                 }
                 peer.say("MSG s 2 4\r\nDONE\r\n").await;
                 peer.listen().await;
-            })])
+            })
             .await;
             let nc = stage.client().await;
             let _unread = nc.events();
@@ -116,5 +112,62 @@ fn a_subscriber_that_never_reads_costs_its_limit_and_little_more() {
         nc.flush().await.unwrap();
         assert_eq!(s.stats().received, 100_000);
         assert!(s.stats().dropped > 90_000);
+    });
+}
+
+#[test]
+fn an_idle_connection_keeps_little() {
+    // The server's ends and their tasks are in here as well.
+    alone("an_idle_connection_keeps_little", 11 << 10, async || {
+        let mut clients = Vec::new();
+        for _ in 0..400 {
+            let stage = Stage::new([script(|mut peer| async move {
+                peer.shake_hands().await;
+                peer.listen().await;
+            })])
+            .await;
+            let nc = stage.client().await;
+            clients.push((nc, stage));
+        }
+    });
+}
+
+/// Clients that got and sent much, once.
+async fn busy_once(count: usize) -> Vec<impl Sized> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let stage = Stage::new([script(|mut peer| async move {
+            peer.shake_hands().await;
+            peer.hear(b"SUB s 2\r\n").await;
+            let burst = format!("MSG s 2 1000\r\n{}\r\n", "x".repeat(1000)).repeat(400);
+            peer.say(burst).await;
+            peer.listen().await;
+        })])
+        .await;
+        let nc = stage.client().await;
+        let mut s = nc.subscribe("s").await.unwrap();
+        for _ in 0..400 {
+            limited("the burst", s.next()).await.unwrap();
+        }
+        for _ in 0..400 {
+            nc.publish("x", vec![0; 1000]).await.unwrap();
+        }
+        clients.push((nc, s, stage));
+    }
+    clients
+}
+
+#[test]
+fn a_keepalive_gives_back_what_bursts_took() {
+    alone("a_keepalive_gives_back_what_bursts_took", 64 << 10, async || {
+        let start = peak("VmRSS");
+        let _first = busy_once(40).await;
+        let first = peak("VmRSS") - start;
+        // The default interval has passed once: what is given back is there for others.
+        pass(Duration::from_secs(150)).await;
+        let start = peak("VmRSS");
+        let _second = busy_once(40).await;
+        let second = peak("VmRSS") - start;
+        assert!(second < first / 2, "{first} KiB for the first, {second} for those behind them");
     });
 }

@@ -37,6 +37,15 @@ async fn go_on(load: &Load, requests: u64) {
     eventually("more answers", LIMIT, || load.answered() >= enough).await.unwrap();
 }
 
+/// The cluster is whole again, and looked into everywhere.
+async fn restart(cluster: &mut Cluster, node: usize, load: &Load) {
+    cluster.restart(node).await.unwrap();
+    cluster.meshed(LIMIT).await.unwrap();
+    for nc in &load.taps {
+        eventually_async("an answer of the server", LIMIT, async || nc.flush().await.ok()).await.unwrap();
+    }
+}
+
 /// Every client has a server that answers, and every requester a responder.
 async fn recovered(load: &Load) {
     for nc in load.clients() {
@@ -59,11 +68,10 @@ async fn leave_a_lame_server(cluster: &mut Cluster, load: &Load, books: &mut Boo
     let left = || load.clients().all(|nc| nc.server().is_some_and(|server| server != addr));
     eventually("every client at another server", LIMIT, left).await.unwrap();
     recovered(load).await;
-    books.note(Trouble::LameDuck, clients, began);
+    books.note(Trouble::LameDuck, clients, began, load.told());
     // Nobody is there any more.
     cluster.kill(node).unwrap();
-    cluster.restart(node).await.unwrap();
-    cluster.meshed(LIMIT).await.unwrap();
+    restart(cluster, node, load).await;
 }
 
 async fn lose_a_server(cluster: &mut Cluster, load: &Load, books: &mut Books) {
@@ -72,9 +80,8 @@ async fn lose_a_server(cluster: &mut Cluster, load: &Load, books: &mut Books) {
     let (clients, began) = (on(load.clients().cloned(), &addr), Instant::now());
     cluster.kill(node).unwrap();
     recovered(load).await;
-    books.note(Trouble::Kill, clients, began);
-    cluster.restart(node).await.unwrap();
-    cluster.meshed(LIMIT).await.unwrap();
+    books.note(Trouble::Kill, clients, began, load.told());
+    restart(cluster, node, load).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

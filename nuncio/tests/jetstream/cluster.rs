@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nuncio::jetstream::{ConsumerConfig, ErrorCode, StorageType, Stream, StreamConfig};
+use nuncio::jetstream::{ConsumerConfig, ErrorCode, Feature, StorageType, Stream, StreamConfig};
 use nuncio_testkit::{Cluster, eventually_async};
 
 use crate::support::*;
@@ -19,6 +19,7 @@ async fn streams_and_consumers_change_their_leaders_and_servers() {
     cluster.jetstream_ready(Duration::from_secs(60)).await.unwrap();
     let nc = client(&cluster.urls()[0]).await;
     let js = nc.jetstream().timeout(SOON);
+    settled(&js).await;
     let config = StreamConfig::new("A").subjects(["a.>"]).storage(StorageType::Memory).num_replicas(3);
     let stream = js.create_stream(config).await.unwrap();
     let info = stream.info().await.unwrap();
@@ -26,7 +27,11 @@ async fn streams_and_consumers_change_their_leaders_and_servers() {
     assert_eq!(peers.len(), 2);
 
     // The one that is asked for leads, once it is current.
-    let preferred = peers[0].name.clone();
+    let mut preferred = peers[0].name.clone();
+    if level() < Feature::PreferredLeader.level() {
+        too_low(stream.step_down(Some(&preferred)).await, Feature::PreferredLeader, level());
+        preferred = leader(&stream).await.unwrap();
+    }
     eventually_async("the preferred leader", Duration::from_secs(60), async || {
         // Without a leader nobody would answer.
         let now = leader(&stream).await?;
@@ -61,4 +66,24 @@ async fn streams_and_consumers_change_their_leaders_and_servers() {
     // With three servers there is none to take the place of the one that is removed.
     let error = stream.remove_peer(&peers[1].name).await.unwrap_err();
     assert!(error.api_error().is_some_and(|error| error.err_code == ErrorCode::PEER_REMAP), "{error:?}");
+}
+
+#[tokio::test]
+async fn who_loses_a_race_on_a_replicated_stream_is_told_of_a_wrong_sequence() {
+    let mut cluster = Cluster::of(3).jetstream().start().await.unwrap();
+    cluster.jetstream_ready(Duration::from_secs(60)).await.unwrap();
+    let nc = client(&cluster.urls()[0]).await;
+    let js = nc.jetstream().timeout(SOON);
+    settled(&js).await;
+    let config = StreamConfig::new("R").subjects(["r.>"]).storage(StorageType::Memory).num_replicas(3);
+    js.create_stream(config).await.unwrap();
+    let mut last = 0;
+    for _ in 0..30 {
+        let publish = || js.publish("r.a", "").expect_last_subject_sequence(last);
+        let (one, other) = tokio::join!(publish(), publish());
+        let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
+        last = winner.unwrap().sequence;
+        let error = loser.unwrap_err();
+        assert!(error.is_wrong_last_sequence() && !error.is_stored_unknown(), "{error:?}");
+    }
 }

@@ -169,6 +169,13 @@ async fn a_consumer_that_is_deleted_is_the_end_told_once() {
 async fn a_consumer_that_is_gone_when_it_is_asked_again_is_the_end_too() {
     let (_server, nc, js) = start().await;
     stream(&nc, "S", "").await;
+    if level() == 0 {
+        // Servers before 2.11 do not answer such a pull; that no heartbeat comes tells.
+        let consumer = js.bind_consumer("S", "NONE").unwrap();
+        let mut messages = consumer.consume().heartbeat(Duration::from_millis(500)).await.unwrap();
+        assert!(soon(messages.next()).await.unwrap().unwrap_err().is_consumer_deleted());
+        return;
+    }
     let mut messages = js.bind_consumer("S", "NONE").unwrap().consume().await.unwrap();
     let mut events = messages.events();
     let error = soon(messages.next()).await.unwrap().unwrap_err();
@@ -177,6 +184,23 @@ async fn a_consumer_that_is_gone_when_it_is_asked_again_is_the_end_too() {
     assert_eq!(events.next().await, None);
     let mut messages = js.bind_consumer("NONE", "NONE").unwrap().consume().await.unwrap();
     assert!(soon(messages.next()).await.unwrap().unwrap_err().is_stream_deleted());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_deleted_is_the_end_and_a_stop_for_those_who_come_later() {
+    let (_server, nc, js) = start().await;
+    let consumer = bound(&nc, &js, 1, "").await;
+    let mut messages = consumer.consume().await.unwrap();
+    assert_eq!(take(&mut messages, 1).await, [1]);
+    waiting(&nc, 1).await;
+    raw(&nc, "STREAM.DELETE.S", "").await;
+    let error = soon(messages.next()).await.unwrap().unwrap_err();
+    assert!(error.is_consumer_deleted(), "{error}");
+    assert!(soon(messages.next()).await.is_none());
+    // Who asks now is told that even the stream is gone.
+    let mut later = consumer.consume().await.unwrap();
+    let error = soon(later.next()).await.unwrap().unwrap_err();
+    assert!(error.is_stream_deleted(), "{error}");
 }
 
 #[tokio::test]
@@ -263,6 +287,7 @@ async fn a_stored_message_with_a_status_line_is_a_message_too() {
 
 #[tokio::test]
 async fn a_pinned_client_is_told_and_another_takes_over_when_it_is_unpinned() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let group = r#""priority_groups":["A"],"priority_policy":"pinned_client","priority_timeout":60000000000"#;
     let consumer = bound(&nc, &js, 10, group).await;
@@ -292,6 +317,7 @@ async fn a_pinned_client_is_told_and_another_takes_over_when_it_is_unpinned() {
 
 #[tokio::test]
 async fn overflow_is_served_only_beyond_its_limit() {
+    needs!(PriorityGroups);
     let (_server, nc, js) = start().await;
     let group = r#""priority_groups":["A"],"priority_policy":"overflow""#;
     let consumer = bound(&nc, &js, 5, group).await;

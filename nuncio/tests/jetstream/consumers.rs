@@ -84,22 +84,6 @@ async fn what_was_read_can_be_written_back() {
 }
 
 #[tokio::test]
-async fn configurations_that_cannot_be_are_refused_with_their_code() {
-    let (_server, _nc, stream) = with_stream().await;
-    let refused = async |config: ConsumerConfig| code(stream.create_consumer(config).await);
-    let last = ConsumerConfig::named("c").deliver_policy(DeliverPolicy::LastPerSubject);
-    assert_eq!(refused(last).await, ErrorCode::CONSUMER_INVALID_POLICY);
-    let overlapping = ConsumerConfig::named("c").filter_subjects(["a.>", "a.1"]);
-    assert_eq!(refused(overlapping).await, ErrorCode::CONSUMER_OVERLAPPING_SUBJECT_FILTERS);
-    let both = ConsumerConfig::named("c").filter_subject("a.1").filter_subjects(["a.2"]);
-    assert_eq!(refused(both).await, ErrorCode::CONSUMER_DUPLICATE_FILTER_SUBJECTS);
-    let backoff = ConsumerConfig::named("c").max_deliver(1).backoff([Duration::from_secs(1); 2]);
-    assert_eq!(refused(backoff).await, ErrorCode::CONSUMER_MAX_DELIVER_BACKOFF);
-    let group = ConsumerConfig::named("c").priority_policy(PriorityPolicy::Overflow);
-    assert_eq!(refused(group).await, ErrorCode::CONSUMER_PRIORITY_POLICY_WITHOUT_GROUP);
-}
-
-#[tokio::test]
 async fn names_that_no_consumer_can_have_are_refused_before_anything_is_sent() {
     let (_server, nc, stream) = with_stream().await;
     let sent = nc.statistics().published;
@@ -129,12 +113,13 @@ async fn an_unknown_consumer_is_a_typed_error_that_names_it() {
     let errors = [
         stream.consumer("nope").await.unwrap_err(),
         bound.delete().await.unwrap_err(),
-        bound.resume().await.unwrap_err(),
+        stream.update_consumer(ConsumerConfig::durable("nope")).await.unwrap_err(),
     ];
     for error in errors {
         assert!(error.is_consumer_not_found(), "{error:?}");
         assert!(
-            error.to_string().contains(".A.nope was refused: consumer not found (10014); create it"),
+            error.to_string().contains(".A.nope was refused: consumer ")
+                && error.to_string().contains("; create it"),
             "{error}"
         );
     }
@@ -155,6 +140,7 @@ async fn consumers_are_listed() {
 
 #[tokio::test]
 async fn a_consumer_is_paused_and_goes_on() {
+    needs!(Pause);
     let (_server, _nc, stream) = with_stream().await;
     let consumer = stream.create_consumer(ConsumerConfig::durable("c")).await.unwrap();
     let until = SystemTime::now() + Duration::from_secs(3600);
@@ -171,6 +157,7 @@ async fn a_consumer_is_paused_and_goes_on() {
 
 #[tokio::test]
 async fn a_pinned_client_is_let_go() {
+    needs!(PriorityGroups);
     let (_server, _nc, stream) = with_stream().await;
     let config =
         ConsumerConfig::durable("c").priority_policy(PriorityPolicy::PinnedClient).priority_groups(["A"]);
@@ -183,6 +170,7 @@ async fn a_pinned_client_is_let_go() {
 
 #[tokio::test]
 async fn a_consumer_is_reset() {
+    needs!(ConsumerReset);
     let (_server, nc, stream) = with_stream().await;
     for _ in 0..5 {
         nc.request("a.1", "x").await.unwrap();
@@ -210,6 +198,7 @@ async fn a_consumer_is_deleted() {
 
 #[tokio::test]
 async fn a_consumer_that_the_server_made_for_a_source_says_whom_it_feeds() {
+    needs!(AckFlowControl);
     let (_server, _nc, js) = start().await;
     let queue = StreamConfig::new("Q").storage(StorageType::Memory).retention(RetentionPolicy::WorkQueue);
     let queue = js.create_stream(queue).await.unwrap();

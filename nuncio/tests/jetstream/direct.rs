@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nuncio::Client;
 use nuncio::jetstream::{
     DirectGetRequest, Error, Feature, JetStream, StorageType, Stream, StreamConfig, Timestamp,
 };
@@ -32,12 +33,15 @@ async fn single_messages_are_read_directly() {
     assert_eq!(stream.direct_last("d.1").await.unwrap().sequence, 11);
     assert_eq!(stream.direct_last("d.*").await.unwrap().sequence, 12);
     assert_eq!(stream.direct_next("d.1", 2).await.unwrap().sequence, 11);
-    assert_eq!(stream.direct_since(message.time).await.unwrap().sequence, 3);
-    assert_eq!(stream.direct_since(Timestamp::UNIX_EPOCH).await.unwrap().sequence, 1);
+    if let Some(since) = able(Feature::DirectByTime, stream.direct_since(message.time)).await {
+        assert_eq!(since.sequence, 3);
+        assert_eq!(stream.direct_since(Timestamp::UNIX_EPOCH).await.unwrap().sequence, 1);
+    }
 }
 
 #[tokio::test]
 async fn a_payload_alone_comes_without_headers() {
+    needs!(DirectNoHeaders);
     let (_server, _nc, js) = start().await;
     let stream = filled(&js, 12).await;
     assert_eq!(&stream.direct_payload(DirectGetRequest::sequence(2)).await.unwrap()[..], b"2");
@@ -59,16 +63,25 @@ async fn what_cannot_be_read_directly_is_a_typed_error() {
     assert!(bad.api_error().is_some_and(|error| error.code == 408), "{bad:?}");
     let closed = StreamConfig::new("C").subjects(["c"]).storage(StorageType::Memory);
     let closed = js.create_stream(closed).await.unwrap();
+    if level() == 0 {
+        // Servers before 2.11 do not answer at all.
+        let js = js.timeout(Duration::from_millis(200));
+        assert!(js.bind_stream("C").unwrap().direct_get(1).await.unwrap_err().is_timeout());
+        return;
+    }
     let expected = Error::NoDirectGet { stream: "C".into() };
     assert!(expected.to_string().contains("set allow_direct"), "{expected}");
     assert_eq!(closed.direct_get(1).await, Err(expected.clone()));
-    assert_eq!(closed.direct_batch().next().await, Some(Err(expected)));
+    if level() >= Feature::DirectBatch.level() {
+        assert_eq!(closed.direct_batch().next().await, Some(Err(expected)));
+    }
     let unknown = js.bind_stream("NOPE").unwrap();
     assert_eq!(unknown.direct_get(1).await, Err(Error::NoDirectGet { stream: "NOPE".into() }));
 }
 
 #[tokio::test]
 async fn a_batch_reads_page_after_page() {
+    needs!(DirectBatch);
     let (_server, _nc, js) = start().await;
     let stream = filled(&js, 25).await;
     assert_eq!(sequences(stream.direct_batch()).await, (1..=25).collect::<Vec<_>>());
@@ -88,6 +101,7 @@ async fn a_batch_reads_page_after_page() {
 
 #[tokio::test]
 async fn a_batch_of_large_messages_is_bounded_in_bytes() {
+    needs!(DirectBatch);
     let (_server, nc, js) = start().await;
     let stream = filled(&js, 0).await;
     for _ in 0..20 {
@@ -100,6 +114,7 @@ async fn a_batch_of_large_messages_is_bounded_in_bytes() {
 
 #[tokio::test]
 async fn a_batch_of_nothing_is_empty() {
+    needs!(DirectBatch);
     let (_server, _nc, js) = start().await;
     let stream = filled(&js, 3).await;
     stream.delete_message(2).await.unwrap();
@@ -113,6 +128,7 @@ async fn a_batch_of_nothing_is_empty() {
 
 #[tokio::test]
 async fn the_last_of_many_subjects_are_read() {
+    needs!(DirectBatch);
     let (_server, _nc, js) = start().await;
     let stream = filled(&js, 25).await;
     let expected: Vec<u64> = (16..=25).collect();
@@ -126,6 +142,7 @@ async fn the_last_of_many_subjects_are_read() {
 
 #[tokio::test]
 async fn the_last_of_many_subjects_are_those_of_one_moment() {
+    needs!(DirectBatch);
     let (_server, nc, js) = start().await;
     let stream = filled(&js, 10).await;
     let mut last = stream.last_for(["d.>"]).page(4, 1_000_000);
@@ -141,6 +158,7 @@ async fn the_last_of_many_subjects_are_those_of_one_moment() {
 
 #[tokio::test]
 async fn too_many_subjects_at_once_are_a_typed_error() {
+    needs!(DirectBatch);
     let (_server, nc, js) = start().await;
     let stream = filled(&js, 0).await;
     for n in 0..1100 {
@@ -151,13 +169,78 @@ async fn too_many_subjects_at_once_are_a_typed_error() {
         .await
         .unwrap();
     let error = stream.last_for(["d.>"]).next().await.unwrap().unwrap_err();
-    assert_eq!(error, Error::TooManySubjects { stream: "D".into() });
+    assert_eq!(error, Error::TooManySubjects { stream: "D".into(), filter: "d.>".into() });
+    assert!(error.to_string().contains("narrower wildcards"), "{error}");
     assert_eq!(sequences(stream.direct_batch()).await.len(), 1100);
+}
+
+/// Stores a message for each of these subjects, in turn.
+async fn fill_subjects(nc: &Client, stream: &Stream, subjects: impl IntoIterator<Item = String>) {
+    let before = stream.info().await.unwrap().state.last_sequence;
+    let mut count = 0;
+    for subject in subjects {
+        nc.publish(subject, "x").await.unwrap();
+        count += 1;
+    }
+    let full = async || stream.info().await.unwrap().state.last_sequence == before + count;
+    nuncio_testkit::eventually_async("all messages", SOON, async || full().await.then_some(()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_last_of_any_number_of_subjects_are_read_in_portions() {
+    needs!(DirectBatch);
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 0).await;
+    let subjects = || (0..2500).map(|n| format!("d.n{n}"));
+    assert_eq!(sequences(stream.last_for(subjects())).await, [0; 0]);
+    fill_subjects(&nc, &stream, subjects().chain(["d.n7".to_owned()])).await;
+    let expected: Vec<u64> = (1..=2501).filter(|sequence| *sequence != 8).collect();
+    let mut found = sequences(stream.last_for(subjects())).await;
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(sequences(stream.last_for(subjects()).limit(1500)).await.len(), 1500);
+    assert_eq!(sequences(stream.last_for(subjects()).limit(0)).await, [0; 0]);
+    let before = stream.last_for(subjects()).up_to_sequence(2500);
+    let mut before = sequences(before).await;
+    before.sort_unstable();
+    assert_eq!(before, (1..=2500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn portions_are_of_one_moment() {
+    needs!(DirectBatch);
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 0).await;
+    let subjects = || (0..1500).map(|n| format!("d.n{n}"));
+    fill_subjects(&nc, &stream, subjects()).await;
+    let mut last = stream.last_for(subjects());
+    let mut found = vec![last.next().await.unwrap().unwrap().sequence];
+    nc.request("d.n1499", "new").timeout(SOON).await.unwrap();
+    while let Some(message) = soon(last.next()).await {
+        found.push(message.unwrap().sequence);
+    }
+    assert_eq!(found, (1..=1500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn wildcards_that_match_too_much_together_are_parted_and_no_message_comes_twice() {
+    needs!(DirectBatch);
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 0).await;
+    let subjects = (0..1600).map(|n| format!("d.{}.{}", n % 2, n / 2));
+    fill_subjects(&nc, &stream, subjects).await;
+    let mut found = sequences(stream.last_for(["d.0.*", "d.1.*", "d.*.7"])).await;
+    found.sort_unstable();
+    assert_eq!(found, (1..=1600).collect::<Vec<_>>());
+    assert_eq!(sequences(stream.last_for(["d.0.*", "d.1.*", "d.*.7"]).limit(1599)).await.len(), 1599);
 }
 
 /// A server of the test's own that loses a reply of each page.
 #[tokio::test]
 async fn what_is_lost_on_the_way_is_asked_for_again() {
+    needs!(DirectBatch);
     let (_server, nc, _) = start().await;
     let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
     let js = nc.jetstream().prefix("fake").timeout(Duration::from_millis(300));
@@ -240,8 +323,24 @@ async fn old_servers_read_single_messages_and_refuse_batches_before_they_are_sen
 
 #[tokio::test]
 async fn batches_are_read_on_a_bare_thread() {
+    needs!(DirectBatch);
     let (_server, _nc, js) = start().await;
     let stream = filled(&js, 5).await;
     let found = bare(move || block_on(async move { stream.direct_batch().page(2, 1000).all().await }));
     assert_eq!(found.await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_mirror_may_answer_and_says_so() {
+    let (_server, nc, js) = start().await;
+    let stream = filled(&js, 3).await;
+    let mirror = r#"{"name":"M","storage":"memory","mirror":{"name":"D"},"mirror_direct":true}"#;
+    raw(&nc, "STREAM.CREATE.M", mirror).await;
+    until_count(&nc, "M", 3).await;
+    let answered = async || {
+        let message = stream.direct_get(2).await.unwrap();
+        assert_eq!((message.sequence, message.text()), (2, Ok("2")));
+        (message.stream.as_deref() == Some("M")).then_some(())
+    };
+    nuncio_testkit::eventually_async("the mirror to answer", SOON, answered).await.unwrap();
 }

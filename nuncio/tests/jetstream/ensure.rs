@@ -75,7 +75,13 @@ async fn a_stream_that_was_just_created_does_not_differ() {
         StreamConfig::new("A").subjects(["a"]).sources([StreamSource::new("O").filter_subject("o")]),
     ];
     for config in wanted {
-        assert_eq!(js.ensure_stream(config.clone()).await.unwrap().outcome, EnsureOutcome::Created);
+        let first = js.ensure_stream(config.clone());
+        let first = match config.needs() {
+            Some(feature) => able(feature, first).await,
+            None => Some(first.await.unwrap()),
+        };
+        let Some(first) = first else { continue };
+        assert_eq!(first.outcome, EnsureOutcome::Created);
         let again = js.ensure_stream(config.clone()).await.unwrap();
         assert_eq!(again.outcome, EnsureOutcome::Unchanged, "{config:?}");
         js.delete_stream("A").await.unwrap();
@@ -108,10 +114,16 @@ async fn what_the_server_refuses_to_change_is_what_is_called_fixed() {
         ),
     ];
     for (one, other) in pairs {
+        if one.needs().or(other.needs()).is_some_and(|feature| feature.level() > level()) {
+            continue;
+        }
         for (from, to) in [(&one, &other), (&other, &one)] {
             js.create_stream(from.clone()).await.unwrap();
             let fixed = to.diff(from).iter().any(|change| change.fixed);
             let refused = js.update_stream(to.clone()).await.is_err();
+            // Servers before 2.12 refuse these too.
+            let older = from.max_consumers != to.max_consumers || from.mirror.is_some();
+            let fixed = fixed || older && level() < 2;
             assert_eq!(fixed, refused, "{:?}", to.diff(from));
             js.delete_stream("A").await.unwrap();
         }

@@ -13,6 +13,7 @@ async fn batched() -> (nuncio_testkit::NatsServer, Client, JetStream) {
 
 #[tokio::test]
 async fn all_messages_are_stored_when_it_is_finished() {
+    needs!(BatchPublish);
     let (_server, nc, js) = batched().await;
     let mut ingest = js.fast_ingest().begin().await.unwrap();
     for number in 1..=5000 {
@@ -27,6 +28,7 @@ async fn all_messages_are_stored_when_it_is_finished() {
 
 #[tokio::test]
 async fn the_last_message_may_be_stored_too() {
+    needs!(BatchPublish);
     let (_server, nc, js) = batched().await;
     let mut ingest = js.fast_ingest().flow(1).outstanding(1).begin().await.unwrap();
     for _ in 0..20 {
@@ -41,6 +43,7 @@ async fn the_last_message_may_be_stored_too() {
 
 #[tokio::test]
 async fn a_refused_message_ends_it_or_not_as_told() {
+    needs!(BatchPublish);
     let (_server, nc, js) = batched().await;
     let mut ingest = js.fast_ingest().on_gap(OnGap::Continue).begin().await.unwrap();
     ingest.send("S.a", "x").await.unwrap();
@@ -62,6 +65,7 @@ async fn a_refused_message_ends_it_or_not_as_told() {
 
 #[tokio::test]
 async fn a_stream_that_does_not_allow_it_refuses() {
+    needs!(BatchPublish);
     let (_server, nc, js) = start().await;
     stream(&nc, "S", "").await;
     let mut ingest = js.fast_ingest().begin().await.unwrap();
@@ -76,6 +80,7 @@ async fn a_stream_that_does_not_allow_it_refuses() {
 
 #[tokio::test]
 async fn nothing_comes_after_the_end() {
+    needs!(BatchPublish);
     let (_server, _nc, js) = batched().await;
     let mut ingest = js.fast_ingest().begin().await.unwrap();
     let error = ingest.finish("S.a").await.unwrap_err();
@@ -91,6 +96,7 @@ async fn nothing_comes_after_the_end() {
 
 #[tokio::test]
 async fn a_ping_brings_the_acknowledgement_up_to_date() {
+    needs!(BatchPublish);
     let (_server, _nc, js) = batched().await;
     let mut ingest = js.fast_ingest().begin().await.unwrap();
     ingest.ping().unwrap();
@@ -114,6 +120,7 @@ async fn servers_that_are_too_old_are_told_before_anything_is_sent() {
 
 #[tokio::test]
 async fn it_works_on_a_bare_thread() {
+    needs!(BatchPublish);
     let (_server, nc, js) = batched().await;
     bare(move || {
         let mut ingest = block_on(js.fast_ingest().begin()).unwrap();

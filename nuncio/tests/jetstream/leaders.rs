@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nuncio::Client;
-use nuncio::jetstream::JetStream;
+use nuncio::jetstream::{JetStream, OrderedMessages};
 use nuncio_testkit::{Cluster, eventually, eventually_async};
 
 use crate::support::*;
@@ -155,4 +155,38 @@ async fn an_ordered_consumer_goes_on_when_the_server_of_its_part_is_killed() {
         let message = message.unwrap().unwrap().unwrap();
         assert_eq!(message.text().unwrap(), number.to_string());
     }
+}
+
+/// An ordered consumer whose part is on another server than that of the connection, with heartbeats that would tell of its end
+/// after half a minute; and the number of that server.
+async fn with_rare_heartbeats(cluster: &Cluster, nc: &Client, js: &JetStream) -> (OrderedMessages, usize) {
+    let elsewhere = async || {
+        let messages = js.ordered_consumer("S").heartbeat(Duration::from_secs(15)).await.ok()?;
+        let info = consumer_info(nc, "S", messages.consumer_name()).await;
+        let leader = info["cluster"]["leader"].as_str()?.to_owned();
+        let index = cluster.nodes().iter().position(|node| node.name() == leader)?;
+        (nc.server() != Some(cluster.nodes()[index].addr())).then_some((messages, index))
+    };
+    eventually_async("a part on another server", SOON, elsewhere).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_is_noticed_long_before_rare_heartbeats_would_tell() {
+    let (mut cluster, nc, js) = cluster().await;
+    let (mut messages, index) = with_rare_heartbeats(&cluster, &nc, &js).await;
+    let come = async {
+        let message = messages.next().await.unwrap().unwrap();
+        (message.text().unwrap().to_owned(), Instant::now())
+    };
+    let publish = async {
+        // It waits by now, since it is polled first.
+        cluster.kill(index).unwrap();
+        let stored = js.publish("S.a", "1").message_id("1").timeout(SOON * 3).retries(200);
+        stored.await.unwrap();
+        Instant::now()
+    };
+    let ((text, came), stored) = tokio::join!(come, publish);
+    assert_eq!(text, "1");
+    let took = came.saturating_duration_since(stored);
+    assert!(took < LONGEST_STALL * 2, "it came {took:?} after it was stored");
 }

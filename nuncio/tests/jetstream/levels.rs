@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use nuncio::jetstream::{
-    AckPolicy, ConsumerConfig, Error, Feature, JetStream, PersistenceMode, PriorityPolicy, SourceConsumer,
+    AckPolicy, ConsumerConfig, Feature, JetStream, PersistenceMode, PriorityPolicy, SourceConsumer,
     StorageType, StreamConfig, StreamSource,
 };
 use nuncio_testkit::NatsServer;
@@ -19,14 +19,6 @@ async fn old(version: &str) -> (NatsServer, nuncio::Client, JetStream) {
 
 fn config() -> StreamConfig {
     StreamConfig::new("A").subjects(["a.>"]).storage(StorageType::Memory)
-}
-
-fn too_low<T: std::fmt::Debug>(outcome: Result<T, Error>, feature: Feature, server: u32) {
-    let error = outcome.unwrap_err();
-    let expected = Error::Level { feature: feature.name().into(), needed: feature.level(), server };
-    assert_eq!(error, expected);
-    let text = format!("needs level {} of the JetStream API, the server has {server}", feature.level());
-    assert!(error.to_string().contains(&text), "{error}");
 }
 
 #[tokio::test]
@@ -78,9 +70,29 @@ async fn level_1_has_nothing_of_2_12_and_later() {
     too_low(stream.cancel_move().await, Feature::CancelMove, 1);
 }
 
+#[tokio::test]
+async fn the_server_has_the_level_of_its_version() {
+    let (_server, nc, js) = start().await;
+    assert_eq!(js.level().await, Ok(level()));
+    assert_eq!(js.account_info().await.unwrap().api.level, level());
+    let told = raw(&nc, "INFO", "").await["api"]["level"].as_u64().unwrap_or(0);
+    assert_eq!(told, u64::from(level()));
+}
+
+/// Repeated schedules are part of publishing, and refused by the server itself.
+#[tokio::test]
+async fn whatever_needs_a_newer_server_is_refused_with_the_level_that_it_needs() {
+    let newer = |feature: &&Feature| feature.level() > level() && **feature != Feature::RepeatedSchedules;
+    for feature in Feature::ALL.iter().filter(newer) {
+        assert!(!offered(*feature).await, "{feature:?}");
+    }
+}
+
 /// The table of levels says what the server says: it notes the level that each stream needs.
 #[tokio::test]
 async fn the_levels_of_streams_are_those_that_the_server_notes() {
+    // Servers without levels note none.
+    needs!(Pedantic);
     let (_server, _nc, js) = start().await;
     let file = StreamConfig::new("A").subjects(["a.>"]);
     let configs = [
@@ -94,7 +106,11 @@ async fn the_levels_of_streams_are_those_that_the_server_notes() {
         file.persist_mode(PersistenceMode::Async),
     ];
     for config in configs {
-        let stream = js.create_stream(config.clone()).await.unwrap();
+        let stream = match config.needs() {
+            Some(feature) => able(feature, js.create_stream(config.clone())).await,
+            None => js.create_stream(config.clone()).await.ok(),
+        };
+        let Some(stream) = stream else { continue };
         let noted = &stream.cached_info().unwrap().config.metadata["_nats.req.level"];
         let needed = config.needs().map_or(0, Feature::level);
         assert_eq!(noted, &needed.to_string(), "{config:?}");
@@ -104,6 +120,8 @@ async fn the_levels_of_streams_are_those_that_the_server_notes() {
 
 #[tokio::test]
 async fn the_levels_of_consumers_are_those_that_the_server_notes() {
+    // Servers without levels note none.
+    needs!(Pedantic);
     let (_server, _nc, js) = start().await;
     let stream = js.create_stream(config()).await.unwrap();
     let later = SystemTime::now() + Duration::from_secs(60);

@@ -11,15 +11,22 @@
 #[allow(dead_code, reason = "each module needs some of it")]
 mod support;
 
+mod account;
+mod ack_next;
 mod acks;
 mod api;
+mod bad_input;
 mod batch;
+mod chaos;
 mod cluster;
 mod consume;
+mod consumer_config;
 mod consumers;
 mod counter;
 mod direct;
 mod ensure;
+mod ensure_consumer;
+mod errors;
 mod fast;
 mod fetch;
 mod get;
@@ -28,11 +35,15 @@ mod levels;
 mod lists;
 mod ordered;
 mod outage;
+mod peers;
+mod priority;
 mod publish;
 mod publisher;
 mod push;
 mod restarts;
 mod schedule;
+mod setups;
 mod snapshots;
+mod stream_config;
 mod streams;
 mod told;

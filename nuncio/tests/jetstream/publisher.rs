@@ -180,12 +180,10 @@ async fn errors_of_dropped_handles_are_told_once() {
     let numbers: Vec<_> = unconfirmed.errors().iter().map(|(number, _)| *number).collect();
     assert_eq!((numbers, unconfirmed.count()), (vec![2, 3], 2));
     assert!(unconfirmed.errors().iter().all(|(_, e)| e.api_error().unwrap().err_code == ErrorCode(10077)));
-    assert!(
-        unconfirmed.to_string().starts_with(
-            "2 of the messages published are not confirmed; the first is number 2: the message for \"S.a\" was refused: "
-        ),
-        "{unconfirmed}"
-    );
+    let told = "2 of the messages published are not confirmed; the first is number 2";
+    assert_eq!(unconfirmed.to_string(), told);
+    let first = std::error::Error::source(&unconfirmed).unwrap().to_string();
+    assert!(first.starts_with("the message for \"S.a\" was refused: "), "{first}");
     assert_eq!(publisher.flush().await, Ok(()), "each is told once");
     // The handle is there to be asked; dropped unasked, its error is kept as well.
     drop(kept);
@@ -390,4 +388,25 @@ async fn several_tasks_share_a_publisher() {
     }
     publisher.flush().await.unwrap();
     assert_eq!(count(&nc, "S").await, 1000);
+}
+
+#[tokio::test]
+async fn what_is_sent_again_is_what_was_sent() {
+    let (_server, nc, js) = start().await;
+    let publisher = js.publisher().retries(1000).retry_wait(Duration::from_millis(10)).build();
+    // One buffer for all, and some of another size, so that memory is used again in every way.
+    let mut buffer = Vec::new();
+    let mut handles = Vec::new();
+    for number in 0..50u8 {
+        buffer.clear();
+        buffer.resize(if number % 3 == 0 { 5000 } else { 10 }, number);
+        handles.push(publisher.send("S.a", &buffer[..]).await.unwrap());
+    }
+    stream(&nc, "S", r#""allow_direct":true"#).await;
+    let stream = js.bind_stream("S").unwrap();
+    for (number, handle) in (0..50u8).zip(handles) {
+        let message = stream.direct_get(handle.await.unwrap().sequence).await.unwrap();
+        assert!(message.payload.iter().all(|byte| *byte == number), "number {number} is another one");
+        assert_eq!(message.payload.len(), if number % 3 == 0 { 5000 } else { 10 });
+    }
 }

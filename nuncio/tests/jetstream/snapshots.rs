@@ -96,6 +96,7 @@ async fn a_snapshot_is_put_back_on_another_server_in_other_pieces() {
 
 #[tokio::test]
 async fn a_snapshot_larger_than_its_window_is_acknowledged_along_the_way() {
+    needs!(SnapshotWindow);
     let (_server, _nc, js) = start().await;
     let stream = filled(&js, 40, 100_000).await;
     let (_, chunks) = taken(stream.snapshot().chunk_size(64 * 1024).window(256 * 1024)).await;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use nuncio::jetstream::{
-    DiscardPolicy, Error, ErrorCode, NameKind, RetentionPolicy, StorageType, StreamConfig, StreamSource,
+    DiscardPolicy, Error, ErrorCode, Feature, NameKind, RetentionPolicy, StorageType, StreamConfig,
+    StreamSource,
 };
 use nuncio_testkit::NatsServer;
 
@@ -79,7 +80,8 @@ async fn a_configuration_that_was_read_can_be_written_back() {
     let created = config("A").republish(nuncio::jetstream::Republish::new("copy.>")).metadata("k", "v");
     let stream = js.create_stream(created).await.unwrap();
     let info = stream.info().await.unwrap();
-    assert!(info.config.metadata.contains_key("_nats.ver"), "{info:?}");
+    // Servers without levels add nothing.
+    assert_eq!(info.config.metadata.contains_key("_nats.ver"), level() > 0, "{info:?}");
     stream.update(info.config.clone().max_messages(7)).await.unwrap();
     let now = raw(&nc, "STREAM.INFO.A", "").await;
     assert_eq!(now["config"]["max_msgs"], 7);
@@ -89,6 +91,7 @@ async fn a_configuration_that_was_read_can_be_written_back() {
 
 #[tokio::test]
 async fn a_pedantic_request_is_refused_rather_than_put_right() {
+    needs!(Pedantic);
     let (_server, _nc, js) = start().await;
     // The window for duplicates would be 2 minutes, and cannot be longer than that.
     let config = config("A").max_age(Duration::from_secs(1));
@@ -206,6 +209,43 @@ async fn deleted_messages_are_told_when_asked_for() {
 }
 
 #[tokio::test]
+async fn a_message_is_erased_only_when_that_is_asked_for() {
+    let (_server, nc, js) = start().await;
+    let stream = js.create_stream(config("A")).await.unwrap();
+    for _ in 0..2 {
+        nc.request("A.1", "x").await.unwrap();
+    }
+    let mut audit = nc.subscribe("$JS.EVENT.ADVISORY.API").confirmed().await.unwrap();
+    stream.delete_message(1).await.unwrap();
+    stream.delete_message(2).erase().await.unwrap();
+    for request in [r#"{"seq":1,"no_erase":true}"#, r#"{"seq":2}"#] {
+        let told: serde_json::Value = soon(audit.next()).await.unwrap().json().unwrap();
+        assert_eq!(told["request"], request);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_says_when_it_was_asked_and_how_its_sources_do() {
+    let (_server, nc, js) = start().await;
+    let origin = js.create_stream(config("A")).await.unwrap();
+    nc.request("A.1", "x").await.unwrap();
+    let sources = [StreamSource::new("A").filter_subject("A.*"), StreamSource::new("GONE")];
+    let fed = js.create_stream(config("F").sources(sources)).await.unwrap();
+    let info = nuncio_testkit::eventually_async("the source to come", SOON, async || {
+        let info = fed.info().await.ok()?;
+        (info.state.messages == 1 && info.sources.iter().any(|source| source.active.is_some()))
+            .then_some(info)
+    });
+    let info = info.await.unwrap();
+    assert!(info.timestamp.is_some_and(|told| told >= info.created), "{info:?}");
+    let source = |name: &str| info.sources.iter().find(|source| source.name == name).unwrap();
+    assert_eq!((source("A").lag, source("A").filter_subject.as_deref()), (0, Some("A.*")));
+    assert_eq!(source("GONE").active, None);
+    assert_eq!(fed.get_message(1).await.unwrap().subject, "A.1");
+    origin.delete().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_purge_removes_what_was_said() {
     let (_server, nc, js) = start().await;
     let stream = js.create_stream(config("A")).await.unwrap();
@@ -253,13 +293,17 @@ async fn what_needs_a_cluster_says_so() {
     let (_server, _nc, js) = start().await;
     let stream = js.create_stream(config("A")).await.unwrap();
     let outcomes = [
-        stream.step_down(None).await,
-        stream.step_down(Some("n2")).await,
-        stream.remove_peer("n2").await,
-        stream.evacuate_peer("n2").await,
-        stream.cancel_move().await,
+        (None, stream.step_down(None).await),
+        (Some(Feature::PreferredLeader), stream.step_down(Some("n2")).await),
+        (None, stream.remove_peer("n2").await),
+        (Some(Feature::PeerEvacuate), stream.evacuate_peer("n2").await),
+        (Some(Feature::CancelMove), stream.cancel_move().await),
     ];
-    for outcome in outcomes {
+    for (newer, outcome) in outcomes {
+        if let Some(newer) = newer.filter(|newer| newer.level() > level()) {
+            too_low(outcome, newer, level());
+            continue;
+        }
         let error = outcome.unwrap_err();
         assert!(error.to_string().ends_with("this server is not in a cluster"), "{error}");
         assert_eq!(code::<()>(Err(error)), ErrorCode::CLUSTER_REQUIRED);
@@ -273,7 +317,7 @@ async fn the_account_says_what_it_uses() {
     let (_server, _nc, js) = start().await;
     js.create_stream(config("A")).await.unwrap();
     let account = js.account_info().await.unwrap();
-    assert_eq!((account.usage.streams, account.api.level), (1, 5));
+    assert_eq!((account.usage.streams, account.api.level), (1, level()));
     assert_eq!(account.usage.limits.max_streams, None);
 }
 

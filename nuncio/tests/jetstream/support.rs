@@ -1,20 +1,124 @@
 //! What many rules need.
 
-use std::future::Future;
+use std::fmt::Debug;
+use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use nuncio::jetstream::JetStream;
+use nuncio::jetstream::{
+    AckPolicy, ConsumerConfig, DirectGetRequest, Error, Feature, JetStream, PersistenceMode, PriorityPolicy,
+    SourceConsumer, StreamConfig, StreamSource,
+};
 use nuncio::{Backoff, Client};
-use nuncio_testkit::{NatsServer, eventually_async};
+use nuncio_testkit::{NatsServer, default_version, eventually_async};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
 /// What must happen has this long, on however busy a machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// The level of the API that a version of nats-server has (ADR-44).
+pub(crate) fn level_of(version: &str) -> u32 {
+    let parts: Vec<u32> = version.split(['.', '-']).filter_map(|part| part.parse().ok()).collect();
+    match parts[..] {
+        [2, ..=10, ..] => 0,
+        [2, 11, ..] => 1,
+        [2, 12, ..=4] => 2,
+        [2, 12, ..] => 3,
+        [2, 14, ..] => 4,
+        [2, 15, ..] => 5,
+        _ => panic!("the level of nats-server {version} is not known here"),
+    }
+}
+
+/// The level of the servers that these tests run on.
+pub(crate) fn level() -> u32 {
+    level_of(&default_version())
+}
+
+/// What the attempt comes to, on servers that can do it. On older ones it has to be refused, for the very level that it
+/// needs, and then there is nothing more to test.
+pub(crate) async fn able<T: Debug>(
+    feature: Feature,
+    attempt: impl IntoFuture<Output = Result<T, Error>>,
+) -> Option<T> {
+    let outcome = attempt.await;
+    if level() >= feature.level() {
+        return Some(outcome.unwrap());
+    }
+    too_low(outcome, feature, level());
+    None
+}
+
+/// Checks that it was refused for the level that the feature needs and the server has not.
+pub(crate) fn too_low<T: Debug>(outcome: Result<T, Error>, feature: Feature, server: u32) {
+    let error = outcome.unwrap_err();
+    let expected = Error::Level { feature: feature.name().into(), needed: feature.level(), server };
+    assert_eq!(error, expected);
+    let text = format!("needs level {} of the JetStream API, the server has {server}", feature.level());
+    assert!(error.to_string().contains(&text), "{error}");
+}
+
+/// Ends a test where the servers are too old for what it is about: there it has tested that they are told so.
+macro_rules! needs {
+    ($feature:ident) => {
+        if !crate::support::offered(nuncio::jetstream::Feature::$feature).await {
+            return;
+        }
+    };
+}
+pub(crate) use needs;
+
+/// Whether the servers of these tests can do it. If not, what asks for it was refused.
+pub(crate) async fn offered(feature: Feature) -> bool {
+    if level() >= feature.level() {
+        return true;
+    }
+    let (_server, _nc, js) = start().await;
+    too_low(ask_for(&js, feature).await, feature, level());
+    assert_eq!(js.stream_names().all().await, Ok(vec![]), "nothing was made");
+    false
+}
+
+/// Something that needs the feature and nothing newer.
+async fn ask_for(js: &JetStream, feature: Feature) -> Result<(), Error> {
+    let stream = js.bind_stream("A").unwrap();
+    let consumer = stream.bind_consumer("c").unwrap();
+    let make = async |config: StreamConfig| js.create_stream(config).await.map(drop);
+    let add = async |config: ConsumerConfig| stream.create_consumer(config).await.map(drop);
+    let plain = StreamConfig::new("A");
+    let grouped = |policy| ConsumerConfig::named("c").priority_policy(policy).priority_groups(["G"]);
+    match feature {
+        Feature::MessageTtl => make(plain.allow_message_ttl(true)).await,
+        Feature::DeleteMarkers => make(plain.subject_delete_marker_ttl(Duration::from_secs(1))).await,
+        Feature::Counters => make(plain.allow_message_counter(true)).await,
+        Feature::AtomicPublish => make(plain.allow_atomic_publish(true)).await,
+        Feature::MessageSchedules => make(plain.allow_message_schedules(true)).await,
+        Feature::AsyncPersistence => make(plain.persist_mode(PersistenceMode::Async)).await,
+        Feature::BatchPublish => make(plain.allow_batch_publish(true)).await,
+        Feature::SourceConsumer => {
+            let source = StreamSource::new("B").consumer(SourceConsumer::new("c", "d"));
+            make(plain.sources([source])).await
+        }
+        Feature::Pause => consumer.pause(SystemTime::now()).await.map(drop),
+        Feature::PriorityGroups => add(grouped(PriorityPolicy::Overflow)).await,
+        Feature::Prioritized => add(grouped(PriorityPolicy::Prioritized)).await,
+        Feature::AckFlowControl => add(ConsumerConfig::push("d").ack_policy(AckPolicy::FlowControl)).await,
+        Feature::Pedantic => js.create_stream(plain).pedantic().await.map(drop),
+        Feature::DirectBatch => stream.direct_batch().all().await.map(drop),
+        Feature::DirectByTime => stream.direct_since(SystemTime::now()).await.map(drop),
+        Feature::DirectNoHeaders => stream.direct_payload(DirectGetRequest::sequence(1)).await.map(drop),
+        Feature::PreferredLeader => stream.step_down(Some("n")).await,
+        Feature::SnapshotWindow => stream.snapshot().window(1024).await.map(drop),
+        Feature::ConsumerReset => consumer.reset(None).await.map(drop),
+        Feature::PeerEvacuate => stream.evacuate_peer("n").await,
+        Feature::CancelMove => stream.cancel_move().await,
+        other => panic!("nothing to ask for {other:?} with"),
+    }
+}
 
 pub(crate) async fn server() -> NatsServer {
     NatsServer::builder().jetstream().start().await.unwrap()
@@ -32,6 +136,15 @@ pub(crate) async fn start() -> (NatsServer, Client, JetStream) {
     let nc = client(server.url()).await;
     let js = nc.jetstream().timeout(SOON);
     (server, nc, js)
+}
+
+/// Waits until three servers of a new cluster take a stream: at first some count as offline.
+pub(crate) async fn settled(js: &JetStream) {
+    let taken = async || {
+        let stream = js.create_stream(StreamConfig::new("FIRST").num_replicas(3)).await.ok()?;
+        stream.delete().await.ok()
+    };
+    eventually_async("three servers to take a stream", Duration::from_secs(60), taken).await.unwrap();
 }
 
 /// A call of the API as it is on the wire; an error answer panics.
@@ -125,6 +238,19 @@ pub(crate) async fn last(nc: &Client, name: &str, subject: &str) -> Value {
     })
     .await
     .unwrap()
+}
+
+/// What the server keeps has to hold all that was set, and may hold more: what it has filled in.
+pub(crate) fn holds(kept: &Value, wanted: &Value) -> bool {
+    match (kept, wanted) {
+        (Value::Object(kept), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| kept.get(key).is_some_and(|kept| holds(kept, value)))
+        }
+        (Value::Array(kept), Value::Array(wanted)) => {
+            kept.len() == wanted.len() && kept.iter().zip(wanted).all(|(kept, wanted)| holds(kept, wanted))
+        }
+        (kept, wanted) => kept == wanted,
+    }
 }
 
 struct Unpark(Thread);

@@ -6,6 +6,7 @@ use crate::support::*;
 
 #[tokio::test]
 async fn advisories_tell_what_happens_to_streams_and_consumers() {
+    needs!(Pause);
     let (_server, _nc, js) = start().await;
     let mut advisories = js.advisories_on("$JS.EVENT.ADVISORY.*.*.A.>").await.unwrap();
     let mut streams = js.advisories_on("$JS.EVENT.ADVISORY.STREAM.*.A").await.unwrap();

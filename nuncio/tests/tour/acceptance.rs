@@ -1,4 +1,4 @@
-//! `docs/acceptance.md` names a test for each promise, and the tests are there.
+//! `docs/acceptance.md` and `docs/acceptance-jetstream.md` name a test for each promise, and the tests are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,6 +9,18 @@ use crate::tree::root;
 /// Areas that are still to come, and the rows that may say so.
 const LATER: [(&str, &[&str]); 2] =
     [("JetStream", &["S21"]), ("Service API", &["173", "174", "175", "176", "177", "198", "S22"])];
+
+/// Parts that the document of JetStream has.
+const PARTS_OF_JETSTREAM: [&str; 5] = [
+    "Streams",
+    "Stream configuration",
+    "Consumers",
+    "Consumer configuration",
+    "Account, levels and prefixes",
+];
+
+/// At least so many promises are in it.
+const PROMISES_OF_JETSTREAM: usize = 110;
 
 /// One row of a table: the first cell, and what the last one names.
 #[derive(Debug)]
@@ -82,6 +94,28 @@ fn document() -> String {
     fs::read_to_string(root().join("docs/acceptance.md")).unwrap()
 }
 
+fn of_jetstream() -> String {
+    fs::read_to_string(root().join("docs/acceptance-jetstream.md")).unwrap()
+}
+
+/// The headings of the second level below which there is a table.
+fn headings(document: &str) -> Vec<&str> {
+    let headings = document.lines().filter_map(|line| line.strip_prefix("## "));
+    headings.filter(|heading| !rows(document, heading).is_empty()).collect()
+}
+
+/// The sources of the tests, each read once.
+#[derive(Default)]
+struct Sources(BTreeMap<String, String>);
+
+impl Sources {
+    fn have(&mut self, path: &str, name: &str) -> bool {
+        let read = || fs::read_to_string(file(path)).unwrap_or_default();
+        let source = self.0.entry(path.to_owned()).or_insert_with(read);
+        tests_in(source).contains(name)
+    }
+}
+
 #[test]
 fn every_number_is_there_once() {
     let document = document();
@@ -96,7 +130,7 @@ fn every_number_is_there_once() {
 #[test]
 fn every_test_that_is_named_is_there() {
     let document = document();
-    let mut sources: BTreeMap<String, String> = BTreeMap::new();
+    let mut sources = Sources::default();
     let mut missing = Vec::new();
     let mut count = 0;
     for section in ["The promises", "Hard situations", "Security"] {
@@ -109,18 +143,39 @@ fn every_test_that_is_named_is_there() {
                     continue;
                 }
             };
-            for (path, name) in tests {
-                count += 1;
-                let read = || fs::read_to_string(file(&path)).unwrap_or_default();
-                let source = sources.entry(path.clone()).or_insert_with(read);
-                if !tests_in(source).contains(name.as_str()) {
-                    missing.push(format!("{}: {path}::{name}", row.label));
-                }
-            }
+            count += tests.len();
+            let absent = tests.into_iter().filter(|(path, name)| !sources.have(path, name));
+            missing.extend(absent.map(|(path, name)| format!("{}: {path}::{name}", row.label)));
         }
     }
     assert_eq!(missing, [""; 0]);
     assert!(count > 300, "only {count} tests were found in the document");
+}
+
+#[test]
+fn every_test_that_is_named_for_jetstream_is_there() {
+    let document = of_jetstream();
+    let mut sources = Sources::default();
+    let mut missing = Vec::new();
+    let mut promises = BTreeSet::new();
+    for section in headings(&document) {
+        for Row { label, evidence } in rows(&document, section) {
+            let Evidence::Tests(tests) = evidence else { panic!("{section}: {label} is put off") };
+            let absent = tests.into_iter().filter(|(path, name)| !sources.have(path, name));
+            missing.extend(absent.map(|(path, name)| format!("{label}: {path}::{name}")));
+            assert!(promises.insert(format!("{section}: {label}")), "{section}: {label} is there twice");
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+    assert!(promises.len() >= PROMISES_OF_JETSTREAM, "only {} promises were found", promises.len());
+}
+
+#[test]
+fn every_part_of_jetstream_has_its_promises() {
+    let document = of_jetstream();
+    let found = headings(&document);
+    let missing: Vec<_> = PARTS_OF_JETSTREAM.into_iter().filter(|part| !found.contains(part)).collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 #[test]

@@ -74,10 +74,14 @@ async fn run(name: &str, server: &str) -> Output {
     tokio::time::timeout(PATIENCE, program.output()).await.expect("the example ends").unwrap()
 }
 
-async fn each_prints_what_is_documented(server: &str) {
+/// What the examples of JetStream print where there is none.
+const NO_JETSTREAM: &str = "this server has no JetStream: start `nats-server -js` and name it in NATS_URL\n";
+
+async fn each_prints_what_is_documented(server: &str, has_jetstream: bool) {
     let examples = documented();
     build(&examples).await;
     for (name, text) in examples {
+        let text = if name.starts_with("jetstream") && !has_jetstream { NO_JETSTREAM } else { text };
         let Output { status, stdout, stderr } = run(name, server).await;
         let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         assert!(status.success(), "{name}: {status}\n{stdout}{stderr}");
@@ -88,13 +92,13 @@ async fn each_prints_what_is_documented(server: &str) {
 
 #[tokio::test]
 async fn the_examples_print_what_is_documented_without_a_server() {
-    each_prints_what_is_documented("").await;
+    each_prints_what_is_documented("", false).await;
 }
 
 #[tokio::test]
 async fn the_examples_print_what_is_documented_on_a_real_server() {
-    let server = NatsServer::builder().version("2.15.1").start().await.unwrap();
-    each_prints_what_is_documented(&server.url()).await;
+    let server = NatsServer::builder().version("2.15.1").jetstream().start().await.unwrap();
+    each_prints_what_is_documented(&server.url(), true).await;
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! What all measurements have: how much, by how many, and how it is spread over them.
 
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use clap::Args;
 use nuncio::{Client, HeaderMap};
 
 use crate::connect::{Settings, connect};
 use crate::exit::Failure;
+use crate::names;
 
 /// How many messages by how many clients.
 #[derive(Clone, Copy, Debug, Args)]
@@ -46,19 +49,46 @@ pub(crate) struct Shape {
     pub(crate) headers: usize,
 }
 
+/// What is sent, and how much of it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Freight {
+    /// Subject to send to.
+    #[arg(value_parser = names::subject)]
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) load: Load,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+impl Freight {
+    pub(crate) fn cargo(&self) -> Result<Cargo, Failure> {
+        self.shape.cargo(&self.subject)
+    }
+}
+
 impl Shape {
-    pub(crate) fn payload(&self) -> bytes::Bytes {
+    pub(crate) fn payload(&self) -> Bytes {
         vec![b'x'; self.size].into()
     }
 
-    pub(crate) fn header_map(&self) -> Result<HeaderMap, Failure> {
-        let mut map = HeaderMap::new();
+    /// What is sent to this subject.
+    fn cargo(&self, subject: &str) -> Result<Cargo, Failure> {
+        let mut headers = HeaderMap::new();
         for n in 1..=self.headers {
-            let added = map.append(format!("Bench-{n}"), "0123456789abcdef");
+            let added = headers.append(format!("Bench-{n}"), "0123456789abcdef");
             added.map_err(|error| Failure::usage(error.to_string()))?;
         }
-        Ok(map)
+        Ok(Cargo { subject: subject.into(), payload: self.payload(), headers })
     }
+}
+
+/// A message, to be sent again and again.
+#[derive(Clone, Debug)]
+pub(crate) struct Cargo {
+    pub(crate) subject: Arc<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) headers: HeaderMap,
 }
 
 #[cfg(test)]

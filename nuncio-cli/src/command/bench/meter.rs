@@ -1,20 +1,27 @@
 //! Counting while the work is done, and what it took.
 
-use std::fmt;
 use std::future::Future;
-use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::report::{Latencies, Report};
+use crate::exit::Failure;
+use crate::progress::{Progress, Unit};
 
 /// How often the bar is drawn.
 const FRAME: Duration = Duration::from_millis(200);
+
+/// The longest latency that is told apart from longer ones, in nanoseconds: an hour.
+const LONGEST: u64 = 3_600_000_000_000;
+
+/// Room for what is timed.
+pub(crate) fn latencies() -> Result<Histogram<u64>, Failure> {
+    Histogram::new_with_bounds(1, LONGEST, 3).map_err(|error| Failure::error(error.to_string()))
+}
 
 /// One client's messages so far.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +39,11 @@ impl Count {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// For a client that counts otherwise.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -41,7 +53,7 @@ impl Count {
 pub(crate) struct Meter {
     counts: Vec<Count>,
     expected: u64,
-    bar: bool,
+    quiet: bool,
     start: Instant,
     cpu: ProcessTime,
     rates: Vec<u64>,
@@ -53,7 +65,7 @@ impl Meter {
         Self {
             counts: (0..clients).map(|_| Count::default()).collect(),
             expected,
-            bar: !quiet && stderr().is_terminal(),
+            quiet,
             start: Instant::now(),
             cpu: ProcessTime::now(),
             rates: Vec::new(),
@@ -77,35 +89,22 @@ impl Meter {
 
     /// Does the work, and meanwhile draws the bar and notes each second's messages.
     pub(crate) async fn watch<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let bar = self.progress_bar();
+        let bar = Progress::new(self.quiet, "measuring", Some(self.expected), Unit::Messages);
         let mut frames = tokio::time::interval(FRAME);
         let (mut second, mut before) = (self.start + Duration::from_secs(1), self.total());
         let mut work = std::pin::pin!(work);
-        let done = loop {
+        loop {
             tokio::select! {
                 biased;
-                done = &mut work => break done,
+                done = &mut work => return done,
                 _ = frames.tick() => {}
             }
             let total = self.total();
-            bar.set_position(total);
+            bar.at(total);
             if Instant::now() >= second {
                 self.rates.push(total - before);
                 (second, before) = (second + Duration::from_secs(1), total);
             }
-        };
-        bar.finish_and_clear();
-        done
-    }
-
-    fn progress_bar(&self) -> ProgressBar {
-        if !self.bar {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::with_draw_target(Some(self.expected), ProgressDrawTarget::stderr());
-        match ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos}/{len}  {rate}  {eta} left") {
-            Ok(style) => bar.with_style(style.with_key("rate", rate)),
-            Err(_) => bar,
         }
     }
 
@@ -113,9 +112,4 @@ impl Meter {
         let (seconds, cpu) = (self.start.elapsed().as_secs_f64(), self.cpu.elapsed());
         Report::new(self.total(), seconds, cpu, lost, latencies.map(Latencies::of), self.rates)
     }
-}
-
-fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
-    // Nobody can be told that a bar cannot be drawn.
-    let _ = write!(out, "{:.0}/s", state.per_sec());
 }

@@ -6,49 +6,47 @@ use tokio::task::JoinSet;
 
 use super::load::{Load, Shape};
 use super::meter::{Count, Meter};
-use crate::command::Session;
+use super::receive::finished;
+use crate::command::{Job, Session};
 use crate::exit::Failure;
+use crate::names;
 
 /// Answer requests until --msgs are answered, or until Ctrl-C.
 #[derive(Debug, Args)]
 pub(crate) struct Syntax {
     /// Subject to answer on; may hold wildcards.
+    #[arg(value_parser = names::filter)]
     subject: String,
     #[command(flatten)]
     load: Load,
     /// Queue group that the clients share.
-    #[arg(long, value_name = "NAME", default_value = "bench")]
+    #[arg(long, value_name = "NAME", default_value = "bench", value_parser = names::queue)]
     queue: String,
     /// Bytes of each reply. Default: the payload of the request.
     #[arg(long, value_name = "BYTES")]
     size: Option<usize>,
 }
 
-pub(crate) struct Task(Syntax);
-
 impl Syntax {
-    pub(crate) fn resolve(self) -> Task {
-        Task(self)
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(Job::new(async move |session| self.run(session).await))
     }
-}
 
-impl Task {
-    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
+    async fn run(self, session: Session) -> Result<(), Failure> {
         let Session { settings, mut out, stop } = session;
-        let options = self.0;
-        let clients = options.load.connect(&settings).await?;
-        let expected = options.load.msgs.get();
+        let clients = self.load.connect(&settings).await?;
+        let expected = self.load.msgs.get();
         let mut meter = Meter::new(clients.len(), expected, settings.json);
         let mut jobs = JoinSet::new();
-        let payload = options.size.map(|size| Shape { size, headers: 0 }.payload());
+        let payload = self.size.map(|size| Shape { size, headers: 0 }.payload());
         for (nc, count) in clients.iter().zip(meter.counts()) {
-            let subscription = nc.subscribe(&options.subject).queue(&options.queue).confirmed().await?;
+            let subscription = nc.subscribe(&self.subject).queue(&self.queue).confirmed().await?;
             jobs.spawn(answer(subscription, count, payload.clone()));
         }
         let counts = meter.counts();
         let work = async {
             tokio::select! {
-                done = first_failure(&mut jobs) => done,
+                done = finished(&mut jobs) => done,
                 () = enough(&counts, expected) => Ok(()),
                 () = stop.signal() => Ok(()),
             }
@@ -61,13 +59,6 @@ impl Task {
         out.show(&meter.report(0, None))?;
         Ok(out.flush()?)
     }
-}
-
-async fn first_failure(jobs: &mut JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
-    while let Some(done) = jobs.join_next().await {
-        done.map_err(|error| Failure::error(error.to_string()))??;
-    }
-    Ok(())
 }
 
 async fn enough(counts: &[Count], expected: u64) {

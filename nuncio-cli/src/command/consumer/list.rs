@@ -1,16 +1,15 @@
 //! `nuncio consumer ls` and `nuncio consumer report`.
 
-use std::io::{self, Write};
-
 use clap::Args;
-use nuncio::jetstream::{ConsumerInfo, Stream};
+use nuncio::jetstream::ConsumerInfo;
 use serde::Serialize;
 
+use crate::command::Job;
 use crate::command::consumer::show::filters;
-use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::{Api, tell_missing};
-use crate::output::{Output, Show, printable};
+use crate::jetstream::listing::{Detail, Listed, list};
+use crate::jetstream::{Api, Named};
+use crate::names;
 use crate::table::{Column, Row};
 
 /// List the consumers of a stream; with --json one object each (stream, consumer, kind, filter, description).
@@ -18,13 +17,11 @@ use crate::table::{Column, Row};
 /// The kind is pull or push.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// Name of the stream.
-    stream: String,
+    #[command(flatten)]
+    of: Of,
     /// Names alone; with --json one object each (stream, consumer).
     #[arg(long)]
     names: bool,
-    #[command(flatten)]
-    api: Api,
 }
 
 /// Show how far the consumers of a stream are; with --json one object each.
@@ -33,47 +30,47 @@ pub(crate) struct Ls {
 /// (pulls), delivered_seq, ack_floor_seq (of the stream), and paused.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
+    #[command(flatten)]
+    of: Of,
+}
+
+/// The stream whose consumers are listed.
+#[derive(Args, Debug)]
+struct Of {
     /// Name of the stream.
+    #[arg(value_parser = names::stream)]
     stream: String,
     #[command(flatten)]
     api: Api,
 }
 
-enum What {
-    Names,
-    Lines,
-    Figures,
-}
-
-pub(crate) struct Task {
-    what: What,
-    stream: String,
-    api: Api,
-}
-
 impl Ls {
-    pub(crate) fn resolve(self) -> Task {
-        let what = if self.names { What::Names } else { What::Lines };
-        Task { what, stream: self.stream, api: self.api }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        let detail = if self.names { Detail::Names } else { Detail::Lines };
+        Ok(list_consumers(detail, self.of))
     }
 }
 
 impl Report {
-    pub(crate) fn resolve(self) -> Task {
-        Task { what: What::Figures, stream: self.stream, api: self.api }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(list_consumers(Detail::Figures, self.of))
     }
 }
 
-#[derive(Serialize)]
-struct Name<'a> {
-    stream: &'a str,
-    consumer: String,
+fn list_consumers(detail: Detail, of: Of) -> Job {
+    Job::brief(async move |settings, out| {
+        let stream = of.api.connect(settings).await?.bind_stream(&of.stream)?;
+        let (names, all) = (stream.consumer_names(), stream.consumers());
+        let named = |name: &str| Named::consumer(&of.stream, name);
+        let done = list(detail, names, all, named, out).await;
+        done.map_err(|failure| Named::stream(&of.stream).about(failure))
+    })
 }
 
-impl Show for Name<'_> {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", printable(&self.consumer))
-    }
+impl Listed for ConsumerInfo {
+    const KIND: &'static str = "consumer";
+    type Line = Line;
+    type Figures = Figures;
 }
 
 fn kind(info: &ConsumerInfo) -> &'static str {
@@ -81,7 +78,7 @@ fn kind(info: &ConsumerInfo) -> &'static str {
 }
 
 #[derive(Serialize)]
-struct Line {
+pub(crate) struct Line {
     stream: String,
     consumer: String,
     kind: &'static str,
@@ -116,7 +113,7 @@ impl From<ConsumerInfo> for Line {
 }
 
 #[derive(Serialize)]
-struct Figures {
+pub(crate) struct Figures {
     stream: String,
     consumer: String,
     kind: &'static str,
@@ -176,34 +173,4 @@ impl From<ConsumerInfo> for Figures {
             paused: info.paused,
         }
     }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let name = &*self.stream;
-        let js = self.api.connect(settings).await?;
-        let about = |error| Failure::from(error).about(&format!("stream \"{name}\""));
-        let stream = js.bind_stream(name).map_err(about)?;
-        match self.what {
-            What::Names => {
-                let mut names = stream.consumer_names();
-                while let Some(consumer) = names.next().await {
-                    out.show(&Name { stream: name, consumer: consumer.map_err(about)? })?;
-                }
-                Ok(())
-            }
-            What::Lines => Ok(out.table::<Line>(&all(&stream).await.map_err(about)?)?),
-            What::Figures => Ok(out.table::<Figures>(&all(&stream).await.map_err(about)?)?),
-        }
-    }
-}
-
-async fn all<T: From<ConsumerInfo>>(stream: &Stream) -> Result<Vec<T>, nuncio::jetstream::Error> {
-    let mut consumers = stream.consumers();
-    let mut all = Vec::new();
-    while let Some(info) = consumers.next().await {
-        all.push(info?.into());
-    }
-    tell_missing("consumer", consumers.missing(), consumers.offline());
-    Ok(all)
 }

@@ -1,109 +1,80 @@
 //! `nuncio consumer`.
 
-mod add;
+mod config;
 mod list;
 mod pause;
-mod remove;
 mod show;
 mod take;
+mod write;
 
-use clap::{Args, Subcommand};
-use nuncio::jetstream::{Consumer, Error};
+use clap::Args;
+use nuncio::jetstream::{Consumer, Error, Stream};
 
-use crate::command::Session;
+use crate::command::verbs;
 use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::Api;
+use crate::jetstream::target::{Info, Rm, Target};
+use crate::jetstream::{Api, Named};
+use crate::names;
 
-/// List, make, consume from, pause and remove consumers of JetStream streams.
-#[derive(Debug, Args)]
-pub(crate) struct Syntax {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Ls(list::Ls),
-    Report(list::Report),
-    Info(show::Syntax),
-    Add(Box<add::Syntax>),
-    Next(take::Next),
-    Consume(take::Consume),
-    Pause(pause::Pause),
-    Resume(pause::Resume),
-    Rm(remove::Syntax),
+verbs! {
+    /// What may be written after `nuncio consumer`.
+    pub(crate) enum Verb {
+        Ls: list::Ls,
+        Report: list::Report,
+        /// Show a consumer: its configuration and how far it is.
+        ///
+        /// With --json it is one object in the words of the server: stream_name, name, created, config (limits that are not set left
+        /// out) and more.
+        Info: Info<Which>,
+        Add: write::Add,
+        Edit: write::Edit,
+        Ensure: write::Ensure,
+        Next: take::Next,
+        Consume: take::Consume,
+        Pause: pause::Pause,
+        Resume: pause::Resume,
+        /// Remove a consumer, and with it how far it was; with --json prints one object (stream, consumer, removed).
+        Rm: Rm<Which>,
+    }
 }
 
 /// The names of stream and consumer, and where they are.
 #[derive(Args, Clone, Debug)]
-struct Which {
+pub(crate) struct Which {
     /// Name of the stream.
-    #[arg(value_name = "STREAM")]
+    #[arg(value_name = "STREAM", value_parser = names::stream)]
     stream: String,
     /// Name of the consumer.
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = names::consumer)]
     consumer: String,
     #[command(flatten)]
     api: Api,
 }
 
 impl Which {
+    async fn stream(&self, settings: &Settings) -> Result<Stream, Failure> {
+        Ok(self.api.connect(settings).await?.bind_stream(&self.stream)?)
+    }
+}
+
+impl Target for Which {
+    type Handle = Consumer;
+    type Info = show::Whole;
+
+    fn named(&self) -> Named {
+        Named::consumer(&self.stream, &self.consumer)
+    }
+
     async fn connect(&self, settings: &Settings) -> Result<Consumer, Failure> {
-        let js = self.api.connect(settings).await?;
-        js.bind_consumer(&self.stream, &self.consumer).map_err(|error| self.about()(error.into()))
+        Ok(self.stream(settings).await?.bind_consumer(&self.consumer)?)
     }
 
-    /// Puts the names before what went wrong.
-    fn about(&self) -> impl Fn(Error) -> Failure + '_ {
-        |error| {
-            let what = format!("consumer \"{}\" of stream \"{}\"", self.consumer, self.stream);
-            Failure::from(error).about(&what)
-        }
+    async fn info(consumer: &Consumer) -> Result<show::Whole, Error> {
+        consumer.info().await.map(show::Whole)
     }
-}
 
-pub(crate) enum Task {
-    List(list::Task),
-    Info(show::Task),
-    Add(Box<add::Task>),
-    Take(take::Task),
-    Pause(pause::Task),
-    Remove(remove::Task),
-}
-
-impl Syntax {
-    pub(crate) fn resolve(self) -> Result<Task, Failure> {
-        Ok(match self.verb {
-            Verb::Ls(syntax) => Task::List(syntax.resolve()),
-            Verb::Report(syntax) => Task::List(syntax.resolve()),
-            Verb::Info(syntax) => Task::Info(syntax.resolve()),
-            Verb::Add(syntax) => Task::Add(Box::new(syntax.resolve()?)),
-            Verb::Next(syntax) => Task::Take(syntax.resolve()),
-            Verb::Consume(syntax) => Task::Take(syntax.resolve()),
-            Verb::Pause(syntax) => Task::Pause(syntax.resolve()),
-            Verb::Resume(syntax) => Task::Pause(syntax.resolve()),
-            Verb::Rm(syntax) => Task::Remove(syntax.resolve()?),
-        })
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-        let Session { settings, mut out, stop } = session;
-        let endless = matches!(&self, Self::Take(task) if task.is_endless());
-        let work = async {
-            match self {
-                Self::List(task) => task.run(&settings, &mut out).await?,
-                Self::Info(task) => task.run(&settings, &mut out).await?,
-                Self::Add(task) => task.run(&settings, &mut out).await?,
-                Self::Take(task) => task.run(&settings, &mut out, &stop).await?,
-                Self::Pause(task) => task.run(&settings, &mut out).await?,
-                Self::Remove(task) => task.run(&settings, &mut out).await?,
-            }
-            Ok(out.flush()?)
-        };
-        // One that goes on until it is stopped sees to that itself.
-        if endless { work.await } else { stop.unless(work).await }
+    async fn delete(consumer: &Consumer) -> Result<(), Error> {
+        consumer.delete().await
     }
 }

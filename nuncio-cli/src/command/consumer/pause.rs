@@ -4,14 +4,16 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Args;
-use nuncio::jetstream::{PauseState, Timestamp};
+use nuncio::jetstream::Timestamp;
 use serde::Serialize;
 
+use crate::command::Job;
 use crate::command::consumer::Which;
-use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::moment;
-use crate::output::{Output, Show, printable};
+use crate::jetstream::Named;
+use crate::jetstream::options::moment;
+use crate::jetstream::target::Target;
+use crate::output::{Show, printable};
 use crate::syntax::duration;
 
 /// Have a consumer deliver nothing for a time, which needs nats-server 2.11.
@@ -49,62 +51,51 @@ enum What {
     Resume,
 }
 
-pub(crate) struct Task {
-    which: Which,
-    what: What,
-}
-
 impl Pause {
-    pub(crate) fn resolve(self) -> Task {
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
         let what = match (self.end.until, self.end.length) {
             (Some(until), _) => What::Until(until),
             (None, length) => What::For(length.unwrap_or_default()),
         };
-        Task { which: self.which, what }
+        Ok(set(self.which, what))
     }
 }
 
 impl Resume {
-    pub(crate) fn resolve(self) -> Task {
-        Task { which: self.which, what: What::Resume }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(set(self.which, What::Resume))
     }
 }
 
-#[derive(Serialize)]
-struct State<'a> {
-    stream: &'a str,
-    consumer: &'a str,
-    paused: bool,
-    until: Option<Timestamp>,
-}
-
-impl<'a> State<'a> {
-    fn of(which: &'a Which, state: PauseState) -> Self {
-        let until = state.pause_until.filter(|_| state.paused);
-        Self { stream: &which.stream, consumer: &which.consumer, paused: state.paused, until }
-    }
-}
-
-impl Show for State<'_> {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (consumer, stream) = (printable(self.consumer), printable(self.stream));
-        write!(out, "consumer \"{consumer}\" of stream \"{stream}\" ")?;
-        match self.until {
-            Some(until) => writeln!(out, "is paused until {until}"),
-            None => writeln!(out, "is not paused"),
-        }
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let consumer = self.which.connect(settings).await?;
-        let state = match self.what {
+fn set(which: Which, what: What) -> Job {
+    Job::brief(async move |settings, out| {
+        let consumer = which.connect(settings).await?;
+        let state = match what {
             What::Until(until) => consumer.pause(until).await,
             What::For(length) => consumer.pause(Timestamp::now().saturating_add(length)).await,
             What::Resume => consumer.resume().await,
         };
-        let state = state.map_err(self.which.about())?;
-        Ok(out.show(&State::of(&self.which, state))?)
+        let named = which.named();
+        let state = state.map_err(|error| named.about(error))?;
+        let until = state.pause_until.filter(|_| state.paused);
+        Ok(out.show(&State { what: &named, paused: state.paused, until })?)
+    })
+}
+
+#[derive(Serialize)]
+struct State<'a> {
+    #[serde(flatten)]
+    what: &'a Named,
+    paused: bool,
+    until: Option<Timestamp>,
+}
+
+impl Show for State<'_> {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "{} ", printable(&self.what.to_string()))?;
+        match self.until {
+            Some(until) => writeln!(out, "is paused until {until}"),
+            None => writeln!(out, "is not paused"),
+        }
     }
 }

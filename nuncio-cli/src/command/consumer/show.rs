@@ -1,45 +1,33 @@
-//! `nuncio consumer info`.
+//! A consumer, shown whole.
 
 use std::io::{self, Write};
 
-use clap::Args;
 use nuncio::jetstream::{ConsumerConfig, ConsumerInfo, DeliverPolicy};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
-use crate::command::consumer::Which;
-use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::with_defaults;
-use crate::output::{Output, Show, printable};
+use crate::jetstream::{fill, with_defaults};
+use crate::output::{Show, printable, show_fields};
 
-/// Show a consumer: its configuration and how far it is.
-///
-/// With --json it is one object in the words of the server: stream_name, name, created, config (limits that are not set left
-/// out) and more.
-#[derive(Debug, Args)]
-pub(crate) struct Syntax {
-    #[command(flatten)]
-    which: Which,
-}
-
-pub(crate) struct Task {
-    which: Which,
-}
-
-impl Syntax {
-    pub(crate) fn resolve(self) -> Task {
-        Task { which: self.which }
-    }
-}
+/// The words for what a configuration leaves out.
+const WORDS: [(&str, &str); 3] =
+    [("ack_policy", "none"), ("deliver_policy", "all"), ("replay_policy", "instant")];
 
 /// A consumer, as the server tells of it.
-pub(crate) struct Whole<'a>(pub(crate) &'a ConsumerInfo);
+pub(crate) struct Whole(pub(crate) ConsumerInfo);
 
-impl Serialize for Whole<'_> {
+impl Serialize for Whole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let words = [("ack_policy", "none"), ("deliver_policy", "all"), ("replay_policy", "instant")];
-        with_defaults(self.0, &words, serializer)
+        with_defaults(&self.0, &WORDS, serializer)
     }
+}
+
+/// A configuration with the words for what it leaves out.
+pub(crate) fn worded(config: &ConsumerConfig) -> Result<Value, Failure> {
+    let mut config = serde_json::to_value(config).map_err(|error| Failure::error(error.to_string()))?;
+    fill(&mut config, &WORDS);
+    Ok(config)
 }
 
 /// The filters, with commas between.
@@ -61,7 +49,7 @@ fn start(policy: &DeliverPolicy) -> String {
     }
 }
 
-impl Show for Whole<'_> {
+impl Show for Whole {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self(info) = self;
         let config = &info.config;
@@ -71,13 +59,12 @@ impl Show for Whole<'_> {
             printable(&info.name),
             printable(&info.stream_name)
         )?;
-        let mut line = |name: &str, value: String| writeln!(out, "  {name}: {}", printable(&value));
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         let waits = match config.max_ack_pending {
             Some(-1) => Some("without limit".to_owned()),
             most => most.map(|n| n.to_string()),
         };
-        for (name, value) in [
+        let fields = [
             ("created", Some(info.created.to_string())),
             ("description", config.description.clone()),
             ("messages are", Some("pulled".to_owned()).filter(|_| config.deliver_subject.is_none())),
@@ -91,24 +78,13 @@ impl Show for Whole<'_> {
             ("may wait for acknowledgement", waits),
             ("removed when unused for", config.inactive_threshold.map(|time| format!("{time:?}"))),
             ("paused for", info.pause_remaining.filter(|_| info.paused).map(|left| format!("{left:?} more"))),
-        ] {
-            if let Some(value) = value {
-                line(name, value)?;
-            }
-        }
-        line("delivered up to sequence", info.delivered.stream_sequence.to_string())?;
-        line("acknowledged up to sequence", info.ack_floor.stream_sequence.to_string())?;
-        line("waiting for acknowledgement", info.num_ack_pending.to_string())?;
-        line("delivered again", info.num_redelivered.to_string())?;
-        line("not delivered yet", info.num_pending.to_string())?;
-        line("pulls waiting", info.num_waiting.to_string())
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let consumer = self.which.connect(settings).await?;
-        let info = consumer.info().await.map_err(self.which.about())?;
-        Ok(out.show(&Whole(&info))?)
+            ("delivered up to sequence", Some(info.delivered.stream_sequence.to_string())),
+            ("acknowledged up to sequence", Some(info.ack_floor.stream_sequence.to_string())),
+            ("waiting for acknowledgement", Some(info.num_ack_pending.to_string())),
+            ("delivered again", Some(info.num_redelivered.to_string())),
+            ("not delivered yet", Some(info.num_pending.to_string())),
+            ("pulls waiting", Some(info.num_waiting.to_string())),
+        ];
+        show_fields(out, fields)
     }
 }

@@ -1,6 +1,6 @@
 //! `nuncio consumer next` and `nuncio consumer consume`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write, stdout};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,10 +10,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::command::consumer::Which;
 use crate::command::subscribe::silence;
+use crate::command::{Job, Session};
 use crate::connect::Settings;
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
 use crate::notes;
 use crate::output::{MessageLine, Output, Show, printable};
+use crate::progress::{Progress, Unit};
 use crate::stop::Stop;
 use crate::syntax::duration;
 
@@ -64,27 +67,29 @@ struct How {
     raw: bool,
 }
 
-enum Amount {
-    Batch(u64),
-    Endless { count: Option<u64>, wait: Option<Duration> },
-}
-
-pub(crate) struct Task {
-    which: Which,
-    amount: Amount,
-    how: How,
-}
-
 impl Next {
-    pub(crate) fn resolve(self) -> Task {
-        Task { which: self.which, amount: Amount::Batch(self.count), how: self.how }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(Job::brief(async move |settings, out| {
+            let taker = Taker::connect(self.which, self.how, settings).await?;
+            taker.batch(self.count, settings, out).await
+        }))
     }
 }
 
 impl Consume {
-    pub(crate) fn resolve(self) -> Task {
-        let amount = Amount::Endless { count: self.count, wait: self.wait };
-        Task { which: self.which, amount, how: self.how }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(Job::new(async move |session| {
+            let Session { settings, mut out, stop } = session;
+            let taker = tokio::select! {
+                connected = Taker::connect(self.which, self.how, &settings) => connected?,
+                _ = stop.reason() => return Ok(()),
+            };
+            notes::take(&taker.nc);
+            let done = taker.endless(self.count, self.wait, &mut out, &stop).await;
+            taker.nc.close().await;
+            done?;
+            Ok(out.flush()?)
+        }))
     }
 }
 
@@ -132,69 +137,51 @@ impl Show for Line<'_> {
     }
 }
 
-impl Task {
-    /// Whether it goes on until it is stopped.
-    pub(crate) fn is_endless(&self) -> bool {
-        matches!(self.amount, Amount::Endless { .. })
-    }
+/// Who takes messages.
+struct Taker {
+    which: Which,
+    how: How,
+    nc: Client,
+    consumer: Consumer,
+}
 
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output, stop: &Stop) -> Result<(), Failure> {
-        match self.amount {
-            Amount::Batch(count) => {
-                let (_, consumer) = self.connect(settings).await?;
-                self.batch(&consumer, count, settings.timeout, out).await
-            }
-            Amount::Endless { count, wait } => {
-                let (nc, consumer) = tokio::select! {
-                    connected = self.connect(settings) => connected?,
-                    _ = stop.reason() => return Ok(()),
-                };
-                notes::take(&nc);
-                let done = self.endless(&consumer, count, wait, out, stop).await;
-                nc.close().await;
-                done
-            }
-        }
-    }
-
+impl Taker {
     /// The consumer as it is, since its configuration says what is acknowledged.
-    async fn connect(&self, settings: &Settings) -> Result<(Client, Consumer), Failure> {
-        let js = self.which.api.connect(settings).await?;
-        let about = self.which.about();
-        let stream = js.bind_stream(&self.which.stream).map_err(&about)?;
-        let consumer = stream.consumer(&self.which.consumer).await.map_err(&about)?;
-        Ok((js.client().clone(), consumer))
+    async fn connect(which: Which, how: How, settings: &Settings) -> Result<Self, Failure> {
+        let stream = which.stream(settings).await?;
+        let nc = stream.jetstream().client().clone();
+        let consumer = stream.consumer(&which.consumer).await;
+        let consumer = consumer.map_err(|error| which.named().about(error))?;
+        Ok(Self { which, how, nc, consumer })
     }
 
-    async fn batch(
-        &self,
-        consumer: &Consumer,
-        count: u64,
-        wait: Duration,
-        out: &mut Output,
-    ) -> Result<(), Failure> {
-        let mut messages = consumer.fetch(count).expires(wait).await?;
+    async fn batch(&self, count: u64, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
+        let wait = settings.timeout;
+        let mut messages = self.consumer.fetch(count).expires(wait).await?;
+        let shown = self.progress(settings.json, Some(count));
         let mut taken = 0;
         while let Some(message) = messages.next().await {
             self.take(&message?, out).await?;
             taken += 1;
+            shown.at(taken);
         }
+        drop(shown);
         self.enough(taken, Some(count), wait)
     }
 
     async fn endless(
         &self,
-        consumer: &Consumer,
         count: Option<u64>,
         wait: Option<Duration>,
         out: &mut Output,
         stop: &Stop,
     ) -> Result<(), Failure> {
-        let mut consume = consumer.consume();
+        let mut consume = self.consumer.consume();
         if let Some(count) = count {
             consume = consume.stop_after(count);
         }
         let mut messages = consume.await?;
+        let shown = self.progress(false, count);
         let mut taken = 0;
         loop {
             let message = tokio::select! {
@@ -206,7 +193,14 @@ impl Task {
             let Some(message) = message else { return Ok(()) };
             self.take(&message?, out).await?;
             taken += 1;
+            shown.at(taken);
         }
+    }
+
+    /// Drawn only where the messages do not go to the terminal themselves.
+    fn progress(&self, quiet: bool, count: Option<u64>) -> Progress {
+        let what = format!("taking from {}", self.which.named());
+        Progress::new(quiet || stdout().is_terminal(), &what, count, Unit::Messages)
     }
 
     /// Prints a message, and only then acknowledges it: one that nobody has read comes again.
@@ -226,8 +220,8 @@ impl Task {
     fn enough(&self, taken: u64, count: Option<u64>, wait: Duration) -> Result<(), Failure> {
         match count {
             Some(count) if taken < count => Err(Failure::timeout(format!(
-                "{taken} of {count} messages of consumer \"{}\" of stream \"{}\" came, and nothing more within {wait:?}",
-                self.which.consumer, self.which.stream
+                "{taken} of {count} messages of {} came, and nothing more within {wait:?}",
+                self.which.named()
             ))),
             _ => Ok(()),
         }

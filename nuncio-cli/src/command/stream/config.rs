@@ -8,7 +8,8 @@ use nuncio::jetstream::StreamConfig;
 use serde_json::{Map, Value};
 
 use crate::exit::Failure;
-use crate::jetstream::{Limit, age, limit, object, overlaid, set};
+use crate::jetstream::options::{Limit, age, limit, object, overlaid, set};
+use crate::names;
 
 /// What a stream is to be; what is not given is left as it is, or as the server has it by default.
 #[derive(Args, Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Subjects to store the messages of, with commas between. Default of a new stream: its name.
-    #[arg(long, value_name = "SUBJECTS", value_delimiter = ',')]
+    #[arg(long, value_name = "SUBJECTS", value_delimiter = ',', value_parser = names::filter)]
     subjects: Option<Vec<String>>,
     /// What it is for.
     #[arg(long, value_name = "TEXT")]

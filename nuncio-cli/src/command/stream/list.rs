@@ -1,22 +1,21 @@
 //! `nuncio stream ls` and `nuncio stream report`.
 
-use std::io::{self, Write};
-
 use clap::Args;
-use nuncio::jetstream::{JetStream, StreamInfo, Timestamp};
+use nuncio::jetstream::{StreamInfo, Timestamp};
 use serde::Serialize;
 
-use crate::connect::Settings;
+use crate::command::Job;
 use crate::exit::Failure;
-use crate::jetstream::{Api, tell_missing};
-use crate::output::{Output, Show, printable};
+use crate::jetstream::listing::{Detail, Listed, list};
+use crate::jetstream::{Api, Named};
+use crate::names;
 use crate::table::{Column, Row, size};
 
 /// List streams; with --json one object each (stream, subjects, description, created).
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// Only streams that take some of these subjects, with wildcards.
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", value_parser = names::filter)]
     subject: Option<String>,
     /// Names alone, which spares the servers the rest; with --json one object each (stream).
     #[arg(long)]
@@ -32,50 +31,44 @@ pub(crate) struct Ls {
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     /// Only streams that take some of these subjects, with wildcards.
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", value_parser = names::filter)]
     subject: Option<String>,
     #[command(flatten)]
     api: Api,
 }
 
-enum What {
-    Names,
-    Lines,
-    Figures,
-}
-
-pub(crate) struct Task {
-    what: What,
-    subject: Option<String>,
-    api: Api,
-}
-
 impl Ls {
-    pub(crate) fn resolve(self) -> Task {
-        let what = if self.names { What::Names } else { What::Lines };
-        Task { what, subject: self.subject, api: self.api }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        let detail = if self.names { Detail::Names } else { Detail::Lines };
+        Ok(list_streams(detail, self.subject, self.api))
     }
 }
 
 impl Report {
-    pub(crate) fn resolve(self) -> Task {
-        Task { what: What::Figures, subject: self.subject, api: self.api }
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(list_streams(Detail::Figures, self.subject, self.api))
     }
 }
 
-#[derive(Serialize)]
-struct Name {
-    stream: String,
+fn list_streams(detail: Detail, subject: Option<String>, api: Api) -> Job {
+    Job::brief(async move |settings, out| {
+        let js = api.connect(settings).await?;
+        let (mut names, mut all) = (js.stream_names(), js.streams());
+        if let Some(subject) = subject {
+            (names, all) = (names.subject(&subject), all.subject(subject));
+        }
+        list(detail, names, all, Named::stream, out).await
+    })
 }
 
-impl Show for Name {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", printable(&self.stream))
-    }
+impl Listed for StreamInfo {
+    const KIND: &'static str = "stream";
+    type Line = Line;
+    type Figures = Figures;
 }
 
 #[derive(Serialize)]
-struct Line {
+pub(crate) struct Line {
     stream: String,
     subjects: Vec<String>,
     description: Option<String>,
@@ -104,7 +97,7 @@ impl From<StreamInfo> for Line {
 }
 
 #[derive(Serialize)]
-struct Figures {
+pub(crate) struct Figures {
     stream: String,
     storage: String,
     replicas: usize,
@@ -159,37 +152,4 @@ impl From<StreamInfo> for Figures {
             last_time: state.last_timestamp.filter(|_| state.last_sequence > 0),
         }
     }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let js = self.api.connect(settings).await?;
-        match self.what {
-            What::Names => {
-                let mut names = js.stream_names();
-                if let Some(subject) = self.subject {
-                    names = names.subject(subject);
-                }
-                while let Some(stream) = names.next().await {
-                    out.show(&Name { stream: stream? })?;
-                }
-                Ok(())
-            }
-            What::Lines => Ok(out.table::<Line>(&all(&js, self.subject).await?)?),
-            What::Figures => Ok(out.table::<Figures>(&all(&js, self.subject).await?)?),
-        }
-    }
-}
-
-async fn all<T: From<StreamInfo>>(js: &JetStream, subject: Option<String>) -> Result<Vec<T>, Failure> {
-    let mut streams = js.streams();
-    if let Some(subject) = subject {
-        streams = streams.subject(subject);
-    }
-    let mut all = Vec::new();
-    while let Some(info) = streams.next().await {
-        all.push(info?.into());
-    }
-    tell_missing("stream", streams.missing(), streams.offline());
-    Ok(all)
 }

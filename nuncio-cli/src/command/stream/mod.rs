@@ -1,94 +1,76 @@
 //! `nuncio stream`.
 
+mod archive;
+mod backup;
 mod config;
 mod list;
+mod purge;
 mod read;
-mod remove;
+mod restore;
 mod show;
 mod write;
 
-use clap::{Args, Subcommand};
+use clap::Args;
+use nuncio::jetstream::{Error, Stream};
 
-use crate::command::Session;
+use crate::command::verbs;
+use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::Api;
+use crate::jetstream::target::{Info, Rm, Target};
+use crate::jetstream::{Api, Named};
+use crate::names;
 
-/// List, make, change, read and remove JetStream streams.
-#[derive(Debug, Args)]
-pub(crate) struct Syntax {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Ls(list::Ls),
-    Report(list::Report),
-    Info(show::Syntax),
-    Add(write::Add),
-    Edit(write::Edit),
-    Ensure(write::Ensure),
-    Get(read::Get),
-    View(read::View),
-    Purge(remove::Purge),
-    Rm(remove::Rm),
+verbs! {
+    /// What may be written after `nuncio stream`.
+    pub(crate) enum Verb {
+        Ls: list::Ls,
+        Report: list::Report,
+        /// Show a stream: its configuration and what it holds.
+        ///
+        /// With --json it is one object in the words of the server: config (limits that are not set left out), created, state and
+        /// more.
+        Info: Info<Which>,
+        Add: write::Add,
+        Edit: write::Edit,
+        Ensure: write::Ensure,
+        Get: read::Get,
+        View: read::View,
+        Purge: purge::Purge,
+        Backup: backup::Backup,
+        Restore: restore::Restore,
+        /// Remove a stream with all that it holds and its consumers; with --json prints one object (stream, removed).
+        Rm: Rm<Which>,
+    }
 }
 
 /// The name of the stream and where it is.
 #[derive(Args, Clone, Debug)]
-struct Which {
+pub(crate) struct Which {
     /// Name of the stream.
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = names::stream)]
     stream: String,
     #[command(flatten)]
     api: Api,
 }
 
-impl Which {
-    /// Puts the name before what went wrong.
-    fn about(&self) -> impl Fn(nuncio::jetstream::Error) -> Failure + '_ {
-        |error| Failure::from(error).about(&format!("stream \"{}\"", self.stream))
+impl Target for Which {
+    type Handle = Stream;
+    type Info = show::Whole;
+
+    fn named(&self) -> Named {
+        Named::stream(&self.stream)
     }
-}
 
-pub(crate) enum Task {
-    List(list::Task),
-    Info(show::Task),
-    Write(write::Task),
-    Read(read::Task),
-    Remove(remove::Task),
-}
-
-impl Syntax {
-    pub(crate) fn resolve(self) -> Result<Task, Failure> {
-        Ok(match self.verb {
-            Verb::Ls(syntax) => Task::List(syntax.resolve()),
-            Verb::Report(syntax) => Task::List(syntax.resolve()),
-            Verb::Info(syntax) => Task::Info(syntax.resolve()),
-            Verb::Add(syntax) => Task::Write(syntax.resolve()?),
-            Verb::Edit(syntax) => Task::Write(syntax.resolve()?),
-            Verb::Ensure(syntax) => Task::Write(syntax.resolve()?),
-            Verb::Get(syntax) => Task::Read(syntax.resolve()),
-            Verb::View(syntax) => Task::Read(syntax.resolve()),
-            Verb::Purge(syntax) => Task::Remove(syntax.resolve()?),
-            Verb::Rm(syntax) => Task::Remove(syntax.resolve()?),
-        })
+    async fn connect(&self, settings: &Settings) -> Result<Stream, Failure> {
+        let js = self.api.connect(settings).await?;
+        Ok(js.bind_stream(&self.stream)?)
     }
-}
 
-impl Task {
-    pub(crate) async fn run(self, session: Session) -> Result<(), Failure> {
-        let Session { settings, mut out, stop } = session;
-        stop.unless(async {
-            match self {
-                Self::List(task) => task.run(&settings, &mut out).await?,
-                Self::Info(task) => task.run(&settings, &mut out).await?,
-                Self::Write(task) => task.run(&settings, &mut out).await?,
-                Self::Read(task) => task.run(&settings, &mut out).await?,
-                Self::Remove(task) => task.run(&settings, &mut out).await?,
-            }
-            Ok(out.flush()?)
-        })
-        .await
+    async fn info(stream: &Stream) -> Result<show::Whole, Error> {
+        stream.info().await.map(show::Whole)
+    }
+
+    async fn delete(stream: &Stream) -> Result<(), Error> {
+        stream.delete().await
     }
 }

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use nuncio::jetstream::{StoredMessage, Stream};
+use nuncio::jetstream::{Error, StoredMessage, Stream};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::command::Job;
 use crate::command::stream::Which;
-use crate::connect::Settings;
 use crate::exit::Failure;
+use crate::jetstream::target::Target;
+use crate::names;
 use crate::output::{Content, Output, Show, header_entries, printable, show_headers};
 
 /// Print one message of a stream, by its sequence or the last of a subject.
@@ -23,7 +25,7 @@ pub(crate) struct Get {
     #[arg(value_name = "SEQ", required_unless_present = "last")]
     seq: Option<u64>,
     /// The last message of this subject, which may have wildcards.
-    #[arg(long, value_name = "SUBJECT", conflicts_with = "seq")]
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "seq", value_parser = names::filter)]
     last: Option<String>,
     /// Print the payload alone.
     #[arg(long, conflicts_with = "json")]
@@ -42,7 +44,7 @@ pub(crate) struct View {
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Only messages of these subjects, with wildcards.
-    #[arg(long, value_name = "FILTER", default_value = ">", hide_default_value = true)]
+    #[arg(long, value_name = "FILTER", default_value = ">", hide_default_value = true, value_parser = names::filter)]
     subject: String,
     /// Print payloads alone.
     #[arg(long, conflicts_with = "json")]
@@ -55,26 +57,26 @@ enum What {
     Some { subject: String, from: u64, count: u64 },
 }
 
-pub(crate) struct Task {
+struct Task {
     which: Which,
     what: What,
     raw: bool,
 }
 
 impl Get {
-    pub(crate) fn resolve(self) -> Task {
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
         let what = match self.last {
             Some(subject) => What::Last(subject),
             None => What::One(self.seq.unwrap_or_default()),
         };
-        Task { which: self.which, what, raw: self.raw }
+        Ok(Task { which: self.which, what, raw: self.raw }.job())
     }
 }
 
 impl View {
-    pub(crate) fn resolve(self) -> Task {
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
         let what = What::Some { subject: self.subject, from: self.from, count: self.count };
-        Task { which: self.which, what, raw: self.raw }
+        Ok(Task { which: self.which, what, raw: self.raw }.job())
     }
 }
 
@@ -112,20 +114,22 @@ impl Show for Line<'_> {
 }
 
 impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let js = self.which.api.connect(settings).await?;
-        let stream = js.bind_stream(&self.which.stream).map_err(self.which.about())?;
-        match &self.what {
-            What::One(seq) => {
-                let message = stream.get_message(*seq).await.map_err(self.which.about())?;
-                self.show(&message, out)
-            }
-            What::Last(subject) => {
-                let message = stream.last_message(subject).await.map_err(self.which.about())?;
-                self.show(&message, out)
-            }
-            What::Some { subject, from, count } => self.view(&stream, subject, *from, *count, out).await,
-        }
+    fn job(self) -> Job {
+        Job::brief(async move |settings, out| {
+            let stream = self.which.connect(settings).await?;
+            let message = match &self.what {
+                What::One(seq) => stream.get_message(*seq).await,
+                What::Last(subject) => stream.last_message(subject).await,
+                What::Some { subject, from, count } => {
+                    return self.view(&stream, subject, *from, *count, out).await;
+                }
+            };
+            self.show(&message.map_err(|error| self.about(error))?, out)
+        })
+    }
+
+    fn about(&self, error: Error) -> Failure {
+        self.which.named().about(error)
     }
 
     /// Message after message, from any replica where the stream allows that.
@@ -137,7 +141,7 @@ impl Task {
         count: u64,
         out: &mut Output,
     ) -> Result<(), Failure> {
-        let direct = stream.info().await.map_err(self.which.about())?.config.allow_direct;
+        let direct = stream.info().await.map_err(|error| self.about(error))?.config.allow_direct;
         let mut next = from.max(1);
         for _ in 0..count {
             let found = match direct {
@@ -146,7 +150,7 @@ impl Task {
             };
             let message = match found {
                 Err(error) if error.is_message_not_found() => break,
-                found => found.map_err(self.which.about())?,
+                found => found.map_err(|error| self.about(error))?,
             };
             self.show(&message, out)?;
             out.flush()?;

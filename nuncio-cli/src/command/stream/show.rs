@@ -1,62 +1,39 @@
-//! `nuncio stream info`.
+//! A stream, shown whole.
 
 use std::io::{self, Write};
 
-use clap::Args;
 use nuncio::jetstream::StreamInfo;
 use serde::{Serialize, Serializer};
 
-use crate::command::stream::Which;
-use crate::connect::Settings;
-use crate::exit::Failure;
 use crate::jetstream::with_defaults;
-use crate::output::{Output, Show, printable};
+use crate::output::{Show, printable, show_fields};
 use crate::table::size;
 
-/// Show a stream: its configuration and what it holds.
-///
-/// With --json it is one object in the words of the server: config (limits that are not set left out), created, state and more.
-#[derive(Debug, Args)]
-pub(crate) struct Syntax {
-    #[command(flatten)]
-    which: Which,
-}
-
-pub(crate) struct Task {
-    which: Which,
-}
-
-impl Syntax {
-    pub(crate) fn resolve(self) -> Task {
-        Task { which: self.which }
-    }
-}
+/// The words for what a configuration leaves out.
+pub(crate) const WORDS: [(&str, &str); 4] =
+    [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
 
 /// A stream, as the server tells of it.
-pub(crate) struct Whole<'a>(pub(crate) &'a StreamInfo);
+pub(crate) struct Whole(pub(crate) StreamInfo);
 
-impl Serialize for Whole<'_> {
+impl Serialize for Whole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let words =
-            [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
-        with_defaults(self.0, &words, serializer)
+        with_defaults(&self.0, &WORDS, serializer)
     }
 }
 
-impl Show for Whole<'_> {
+impl Show for Whole {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self(info) = self;
         let (config, state) = (&info.config, &info.state);
         writeln!(out, "stream \"{}\"", printable(&config.name))?;
-        let mut line = |name: &str, value: String| writeln!(out, "  {name}: {}", printable(&value));
-        line("created", info.created.to_string())?;
-        if let Some(description) = &config.description {
-            line("description", description.clone())?;
-        }
-        line("subjects", config.subjects.join(", "))?;
-        line("storage", format!("{}, replicas: {}", config.storage, config.num_replicas))?;
-        line("retention", format!("{}, discard: {}", config.retention, config.discard))?;
-        for (name, limit) in [
+        let leader = info.cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+        let fields = [
+            ("created", Some(info.created.to_string())),
+            ("description", config.description.clone()),
+            ("subjects", Some(config.subjects.join(", "))),
+            ("storage", Some(format!("{}, replicas: {}", config.storage, config.num_replicas))),
+            ("retention", Some(format!("{}, discard: {}", config.retention, config.discard))),
             ("most messages", config.max_messages.map(|n| n.to_string())),
             ("most messages per subject", config.max_messages_per_subject.map(|n| n.to_string())),
             ("most bytes", config.max_bytes.map(size)),
@@ -64,25 +41,11 @@ impl Show for Whole<'_> {
             ("largest message", config.max_message_size.map(|n| size(n.into()))),
             ("most consumers", config.max_consumers.map(|n| n.to_string())),
             ("ids remembered for", config.duplicate_window.map(|window| format!("{window:?}"))),
-        ] {
-            if let Some(limit) = limit {
-                line(name, limit)?;
-            }
-        }
-        if let Some(leader) = info.cluster.as_ref().and_then(|cluster| cluster.leader.as_ref()) {
-            line("leader", leader.clone())?;
-        }
-        line("messages", format!("{} ({})", state.messages, size(state.bytes)))?;
-        line("sequences", format!("{} to {}", state.first_sequence, state.last_sequence))?;
-        line("consumers", state.consumer_count.to_string())
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let js = self.which.api.connect(settings).await?;
-        let stream = js.bind_stream(&self.which.stream).map_err(self.which.about())?;
-        let info = stream.info().await.map_err(self.which.about())?;
-        Ok(out.show(&Whole(&info))?)
+            ("leader", leader),
+            ("messages", Some(format!("{} ({})", state.messages, size(state.bytes)))),
+            ("sequences", Some(format!("{} to {}", state.first_sequence, state.last_sequence))),
+            ("consumers", Some(state.consumer_count.to_string())),
+        ];
+        show_fields(out, fields)
     }
 }

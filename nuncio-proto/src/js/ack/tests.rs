@@ -81,7 +81,6 @@ fn each_answer_has_its_payload() {
         (Ack::Progress, b"+WPI"),
         (Ack::Term, b"+TERM"),
         (Ack::TermReason("no such customer"), b"+TERM no such customer"),
-        (Ack::Next, b"+NXT"),
     ] {
         assert_eq!(&*ack.payload(), payload);
         assert_eq!(ack.is_final(), ack != Ack::Progress);

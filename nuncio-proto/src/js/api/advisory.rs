@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::stream::{PeerInfo, StreamState};
+use super::cluster::PeerInfo;
+use super::stream::StreamState;
 use super::wire::nullable;
 use crate::js::error::DecodeError;
 use crate::js::time::{self, Timestamp, nanos};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ClusterInfo;
 use super::consumer_config::ConsumerConfig;
-use super::stream::ClusterInfo;
 use super::wire::{nullable, unset};
 use crate::js::time::{self, Timestamp, nanos_option};
 

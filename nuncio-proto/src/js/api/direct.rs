@@ -251,6 +251,8 @@ pub struct DirectPages {
     page: u64,
     /// The message before, in this page.
     last: u64,
+    /// How many come behind it.
+    pending: u64,
 }
 
 /// What follows from a reply.
@@ -280,7 +282,7 @@ impl DirectPages {
         }
         request.max_bytes = max_bytes;
         let next = (limit != Some(0)).then(|| request.clone());
-        Self { next, current: request, left: limit, page: page.max(1), last: 0 }
+        Self { next, current: request, left: limit, page: page.max(1), last: 0, pending: 0 }
     }
 
     /// The request for the next page; `None` when there is no more.
@@ -288,7 +290,7 @@ impl DirectPages {
         let mut request = self.next.take()?;
         request.batch = Some(self.left.map_or(self.page, |left| left.min(self.page)));
         self.current = request.clone();
-        self.last = 0;
+        (self.last, self.pending) = (0, 0);
         Some(request)
     }
 
@@ -325,6 +327,7 @@ impl DirectPages {
             return DirectStep::Lost;
         }
         self.last = message.sequence;
+        self.pending = message.pending.unwrap_or(0);
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(1);
         }
@@ -336,6 +339,8 @@ impl DirectPages {
     }
 
     fn end(&mut self, pending: u64, up_to_sequence: Option<u64>) -> DirectStep {
+        // The end of a page counts one too few on nats-server 2.11; the message before it does not.
+        let pending = pending.max(self.pending);
         // Without a message there would be no way on.
         if pending > 0 && self.last > 0 && self.left != Some(0) {
             self.again();

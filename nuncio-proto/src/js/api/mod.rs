@@ -15,10 +15,12 @@ mod settings;
 
 pub mod account;
 pub mod advisory;
+pub mod cluster;
 pub mod consumer;
 pub mod consumer_config;
 pub mod diff;
 pub mod direct;
+pub mod lists;
 pub mod message;
 pub mod metadata;
 pub mod paging;

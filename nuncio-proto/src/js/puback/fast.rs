@@ -45,6 +45,29 @@ pub(super) fn parse(reply: &[u8]) -> Option<Fast<'_>> {
     })
 }
 
+/// The sequence in an acknowledgement of the stream `known` that tells nothing else, in the form in which servers write
+/// it. `None` for all else.
+#[inline]
+pub(super) fn sequence_in(reply: &[u8], known: &str) -> Option<u64> {
+    let rest = reply.strip_prefix(br#"{"stream":""#)?.strip_prefix(known.as_bytes())?;
+    let rest = rest.strip_prefix(br#"","#)?;
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    let digits = rest.strip_prefix(br#""seq":"#)?.strip_suffix(b"}")?;
+    // More may be too large a number.
+    if digits.len() > 19 || matches!(digits, [] | [b'0', _, ..]) {
+        return None;
+    }
+    let mut sequence = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        sequence = sequence * 10 + u64::from(digit);
+    }
+    Some(sequence)
+}
+
 struct Scan<'a>(&'a [u8]);
 
 impl<'a> Scan<'a> {

@@ -31,8 +31,11 @@ pub struct PullConfig {
     pub expires: Duration,
     /// How often the server says that it is there while it has nothing to deliver. Default: 1.5 seconds for pulls that
     /// are sent while messages come or after trouble, since a pull that is sent to a leader in the moment of its change is
-    /// lost without a word; and where none came during the pull before, half of `expires`, within 0.5 to 30 seconds.
+    /// lost without a word; and where none came during the pull before, what [`calm_heartbeat`](Self::calm_heartbeat) says.
     pub heartbeat: Option<Duration>,
+    /// How often it says so where no message came during the pull before, unless `heartbeat` is set. Default: half of
+    /// `expires`, within 0.5 to 30 seconds.
+    pub calm_heartbeat: Option<Duration>,
     /// Ends by itself after so many messages.
     pub stop_after: Option<u64>,
     /// What consumers with priority groups want to know.
@@ -53,6 +56,7 @@ impl Default for PullConfig {
             threshold_bytes: None,
             expires: Duration::from_secs(30),
             heartbeat: None,
+            calm_heartbeat: None,
             stop_after: None,
             priority: Priority::default(),
             adapt: true,
@@ -143,8 +147,8 @@ impl PullConfig {
 
     /// The interval of heartbeats for the next pull; `calm` if nothing came during the one before.
     pub(super) fn heartbeat(&self, calm: bool) -> Duration {
-        let lively = (!calm).then_some(LIVELY);
-        heartbeat(self.heartbeat.or(lively), self.expires)
+        let fitting = if calm { self.calm_heartbeat } else { Some(LIVELY) };
+        heartbeat(self.heartbeat.or(fitting), self.expires)
     }
 
     pub(super) fn threshold_messages(&self) -> Option<u64> {

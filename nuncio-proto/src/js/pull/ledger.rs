@@ -99,6 +99,12 @@ impl Ledger {
         self.open.iter().map(|open| open.heartbeat).min()
     }
 
+    /// The id of a request that asks for no messages.
+    pub(super) fn reserve(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
     /// A pull is sent that would be over by itself at `until`.
     pub(super) fn send(
         &mut self,
@@ -107,8 +113,7 @@ impl Ledger {
         before: u64,
         times: (Instant, Duration),
     ) -> u64 {
-        let id = self.next;
-        self.next += 1;
+        let id = self.reserve();
         let (until, heartbeat) = times;
         self.open.push_back(Open { id, asked, left: asked, until, heartbeat, whole, before });
         self.left.messages += asked.messages;
@@ -119,7 +124,24 @@ impl Ledger {
     /// A message of so many bytes has come.
     #[inline]
     pub(super) fn charge(&mut self, bytes: u64) {
-        self.take(Pending { messages: 1, bytes: if self.by_bytes { bytes } else { 0 } });
+        let bytes = if self.by_bytes { bytes } else { 0 };
+        if let Some(open) = self.open.front_mut()
+            && open.left.messages > 1
+            && (open.left.bytes > bytes || !self.by_bytes)
+        {
+            // Nearly always: something is left of it.
+            open.left.messages -= 1;
+            open.left.bytes -= bytes;
+            self.left.messages -= 1;
+            self.left.bytes -= bytes;
+            return;
+        }
+        self.charge_last(bytes);
+    }
+
+    /// The oldest pull is about to be used up.
+    fn charge_last(&mut self, bytes: u64) {
+        self.take(Pending { messages: 1, bytes });
         if self.open.front().is_some_and(|open| open.is_used_up(self.by_bytes)) {
             self.retire();
         }

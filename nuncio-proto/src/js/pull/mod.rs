@@ -2,6 +2,7 @@
 
 mod config;
 mod ledger;
+mod question;
 mod statuses;
 
 use std::collections::VecDeque;
@@ -15,7 +16,10 @@ use crate::js::output::{End, Event, Output, Presence};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
 use ledger::Ledger;
+use question::Question;
 
+/// After how many heartbeats in a row that did not come it is asked whether the consumer is there.
+const SILENCES: u32 = 2;
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -58,6 +62,9 @@ pub struct Pull {
     pace: Pace,
     refusals: u32,
     probing: bool,
+    question: Option<Question>,
+    /// How often in a row no heartbeat came.
+    silences: u32,
     /// Nothing came during the last pull, and it ended by itself.
     calm: bool,
     /// Ask for the whole buffer only: a message did not fit into a part of it.
@@ -99,6 +106,8 @@ impl Pull {
             pace: Pace::of_pulls(config.seed),
             refusals: 0,
             probing: false,
+            question: None,
+            silences: 0,
             calm: false,
             whole_only: false,
             pin: None,
@@ -145,6 +154,9 @@ impl Pull {
             return;
         }
         self.hear(now);
+        if self.answers(id, status, now) {
+            return;
+        }
         match status.kind {
             StatusKind::Heartbeat { .. } | StatusKind::FlowControl => self.alive(),
             kind => {
@@ -182,6 +194,7 @@ impl Pull {
         }
         self.connected = false;
         self.calm = false;
+        self.question = None;
         self.ledger.clear();
         self.retry_at = None;
     }
@@ -210,7 +223,13 @@ impl Pull {
         if self.alarm().is_some_and(|alarm| alarm <= now) {
             let silent = now.saturating_duration_since(self.quiet_since);
             self.tell(Event::MissedHeartbeat { silent });
+            self.silences += 1;
+            // Servers before 2.11 do not answer a pull from a consumer that is not there.
+            if self.silences.is_multiple_of(SILENCES) {
+                self.probe();
+            }
             self.calm = false;
+            self.question = None;
             self.ledger.clear();
             self.quiet_since = now;
         }
@@ -289,12 +308,21 @@ impl Pull {
     }
 
     fn alarm(&self) -> Option<Instant> {
-        Some(self.quiet_since + self.ledger.heartbeat()? * 2)
+        let silent = self.quiet_since + self.ledger.heartbeat()? * 2;
+        Some(self.unanswered().map_or(silent, |unanswered| unanswered.min(silent)))
     }
 
     fn alive(&mut self) {
         self.pace.reset();
         self.refusals = 0;
+        self.silences = 0;
+    }
+
+    fn probe(&mut self) {
+        if !self.probing {
+            self.probing = true;
+            self.out.push_back(Output::Probe);
+        }
     }
 
     fn tell(&mut self, event: Event) {

@@ -77,9 +77,8 @@ impl Pull {
         self.refusals += 1;
         let told = self.refusals.is_multiple_of(ATTEMPTS);
         self.pause(now, told.then_some(Event::NoResponders { attempts: self.refusals }));
-        if told && !self.probing {
-            self.probing = true;
-            self.out.push_back(Output::Probe);
+        if told {
+            self.probe();
         }
     }
 }

@@ -66,6 +66,57 @@ fn a_wait_of_ones_own_is_asked_for_each_time_and_decides_alone() {
 }
 
 #[test]
+fn a_wait_of_ones_own_is_asked_for_once_a_round_of_all_servers() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let backoff = Backoff::custom({
+        let asked = Arc::clone(&asked);
+        move |step| {
+            asked.lock().unwrap().push(step);
+            Duration::from_secs(1)
+        }
+    });
+    let mut pool = pool("a,b,c", PoolOptions { backoff, ..PoolOptions::default() });
+    let mut now = Instant::now();
+    for round in 1..=10 {
+        let (dialled, until) = failing_round(&mut pool, now);
+        assert_eq!(dialled.len(), 3);
+        now = until.unwrap();
+        assert_eq!(asked.lock().unwrap().len(), round);
+    }
+    // It begins anew after a connection that lasted, and is not asked before the first attempts after that.
+    connect_to(&mut pool, "a", now);
+    now += STABLE_AFTER;
+    pool.disconnected(now);
+    failing_round(&mut pool, now);
+    assert_eq!(*asked.lock().unwrap(), (1..=10).chain([1]).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_wait_of_ones_own_may_be_asked_for_elsewhere() {
+    let backoff = Backoff::custom(|_| panic!("asked within"));
+    let mut pool = pool("a,b", PoolOptions { backoff, ..PoolOptions::default() });
+    let now = Instant::now();
+    assert!(pool.asks(now).is_none(), "nothing was dialled yet");
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        assert!(pool.asks(now).is_none());
+        let Next::Dial(_, id) = pool.select(now) else { panic!("no server") };
+        pool.dial_failed(id, "refused");
+        ids.push(id);
+    }
+    let later = now + Duration::from_secs(1);
+    assert_eq!(pool.asks(now).map(|(_, number)| number), Some(1));
+    assert_eq!(pool.asks(later).map(|(_, number)| number), Some(1), "it is the same wait");
+    pool.wait(Duration::from_secs(5));
+    assert!(pool.asks(now).is_none());
+    assert_eq!(pool.select(later), Next::Wait(now + Duration::from_secs(5)), "from when it was due");
+    pool.wait(Duration::from_secs(9));
+    assert_eq!(pool.select(later), Next::Wait(now + Duration::from_secs(5)), "none was due");
+    ids.into_iter().for_each(|id| pool.retire(id));
+    assert!(pool.asks(now + Duration::from_secs(6)).is_none(), "there is nobody to wait for");
+}
+
+#[test]
 fn connections_that_do_not_last_are_waited_for_with_the_same_jitter() {
     let options = PoolOptions { backoff: Backoff::steady(), ..PoolOptions::default() };
     let mut pool = pool("a", options);

@@ -3,6 +3,7 @@
 mod life;
 mod payloads;
 mod requests;
+mod streams;
 mod subjects;
 
 use std::error::Error;
@@ -36,7 +37,10 @@ pub(crate) async fn walk(url: &str, say: &mut dyn FnMut(&str)) -> Result {
     subjects::mistakes(&mut tour).await?;
     life::events(&mut tour).await?;
     life::statistics(&mut tour).await?;
-    life::drain(&mut tour).await
+    life::drain(&mut tour).await?;
+    // What is drained stays closed.
+    tour.nc = nuncio::connect(url).name("nuncio tour").await?;
+    streams::jetstream(&mut tour).await
 }
 
 /// What the stations have in common.

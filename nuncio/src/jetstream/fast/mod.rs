@@ -51,7 +51,7 @@ pub struct FastIngestBuilder<'a> {
 }
 
 impl FastIngestBuilder<'_> {
-    /// How many messages apart acknowledgements are wished for, at most 500; the server decides. Default: 100.
+    /// How many messages apart acknowledgements are wished for, at most 500; the server decides. Default: 500.
     pub fn flow(mut self, messages: u16) -> Self {
         self.config.flow = messages;
         self
@@ -94,6 +94,7 @@ impl FastIngestBuilder<'_> {
             timeout: self.timeout,
             answers,
             book,
+            reply: Vec::new(),
             subject: Vec::new(),
             alarm: None,
             lost: Vec::new(),
@@ -115,6 +116,8 @@ pub struct FastIngest {
     timeout: Duration,
     answers: Subscription,
     book: Fast,
+    /// The reply subject of the message at hand; kept for its memory.
+    reply: Vec<u8>,
     /// That of the first message, for questions.
     subject: Vec<u8>,
     alarm: Option<(Instant, Deadline)>,
@@ -178,9 +181,9 @@ impl FastIngest {
         if self.book.sent() == 0 || self.book.is_over() {
             return Ok(());
         }
-        let ping = self.book.ping();
+        self.book.write_ping(&mut self.reply);
         self.js
-            .post(&self.subject, Some(ping.as_bytes()), b"")
+            .post(&self.subject, Some(&self.reply), b"")
             .map_err(|error| PublishError::NotSent(crate::request::not_sent(error)))?;
         self.book.pinged(now());
         Ok(())
@@ -196,7 +199,7 @@ impl FastIngest {
         self.book.acked()
     }
 
-    /// Takes in what the server said, and asks it where it has been silent for long.
+    /// Takes in what the server said.
     fn poll_answers(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(answer) = self.answers.poll_message(cx) {
             match answer {
@@ -207,7 +210,6 @@ impl FastIngest {
                 }
             }
         }
-        self.poll_ping(cx);
     }
 
     fn take_in(&mut self, answer: &Message) {
@@ -241,6 +243,7 @@ impl FastIngest {
         self.end.get_or_insert_with(|| Err(PublishError::Unknown { subject, cause: Box::new(cause) }));
     }
 
+    /// While the server is waited for: asks it where it has been silent for long.
     fn poll_ping(&mut self, cx: &mut Context<'_>) {
         while let Some(at) = self.book.ping_at() {
             let alarm = match self.alarm.take() {

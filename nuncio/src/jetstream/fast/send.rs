@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,44 +17,45 @@ use crate::jetstream::draft::{Draft, message_options};
 use crate::jetstream::{PublishError, Uncertain};
 use crate::request::not_sent;
 
+/// After so many messages what the server has said is looked at.
+const LOOK: u64 = 16;
+
 /// A message on its way to the outgoing buffer.
 #[derive(Debug)]
 struct Passage<'a> {
     ingest: &'a mut FastIngest,
     op: Op,
     timeout: Duration,
+    /// Once the server is waited for.
     deadline: Option<Deadline>,
-    reply: Option<String>,
+    begun: bool,
     sent: bool,
 }
 
 impl<'a> Passage<'a> {
     fn new(ingest: &'a mut FastIngest, op: Op) -> Self {
         let timeout = ingest.timeout;
-        Self { ingest, op, timeout, deadline: None, reply: None, sent: false }
+        Self { ingest, op, timeout, deadline: None, begun: false, sent: false }
     }
 
     /// Waits until the message is sent, or the whole is over.
     fn poll_sent(&mut self, draft: &mut Draft<'_>, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
-        if self.deadline.is_none() {
+        if !std::mem::replace(&mut self.begun, true) {
             draft.check()?;
-            let shared = Arc::clone(&self.ingest.js.client.handle.shared);
-            self.deadline = Some(Deadline::after(&shared, self.timeout));
         }
-        self.ingest.poll_answers(cx);
+        if self.has_to_look() {
+            self.ingest.poll_answers(cx);
+        }
         let ends = self.op != Op::Add && self.ingest.book.is_ending();
         if self.sent || ends || self.ingest.end.is_some() {
             return Poll::Ready(Ok(()));
         }
-        if self.reply.is_none() {
-            if !self.ingest.book.may_send() {
-                return self.poll_deadline(draft, cx).map(Err);
-            }
-            self.reply = Some(self.ingest.book.reply(self.op));
+        let FastIngest { book, reply, js, .. } = &mut *self.ingest;
+        if !book.may_send() {
+            return self.poll_deadline(draft, cx).map(Err);
         }
-        let shared = &self.ingest.js.client.handle.shared;
-        let reply = self.reply.as_deref().map(str::as_bytes);
-        ready!(draft.message.poll_send(shared, reply, cx))
+        book.write_reply(self.op, reply);
+        ready!(draft.message.poll_send(&js.client.handle.shared, Some(reply.as_slice()), cx))
             .map_err(|error| PublishError::NotSent(not_sent(error)))?;
         if self.ingest.subject.is_empty() {
             self.ingest.subject.extend_from_slice(&draft.message.subject.0);
@@ -65,8 +65,16 @@ impl<'a> Passage<'a> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_deadline(&self, draft: &Draft<'_>, cx: &mut Context<'_>) -> Poll<PublishError> {
-        let Some(deadline) = &self.deadline else { return Poll::Pending };
+    /// Answers come for many messages each: they are looked for where one is needed, and now and then.
+    fn has_to_look(&self) -> bool {
+        let book = &self.ingest.book;
+        self.op != Op::Add || !book.may_send() || book.sent().is_multiple_of(LOOK)
+    }
+
+    fn poll_deadline(&mut self, draft: &Draft<'_>, cx: &mut Context<'_>) -> Poll<PublishError> {
+        self.ingest.poll_ping(cx);
+        let shared = &self.ingest.js.client.handle.shared;
+        let deadline = self.deadline.get_or_insert_with(|| Deadline::after(shared, self.timeout));
         deadline.poll(cx).map(|()| {
             let after = self.timeout;
             let cause = Box::new(Uncertain::Timeout { after });
@@ -160,9 +168,12 @@ impl Future for FastEnd<'_> {
             return Poll::Ready(Err(PublishError::Option { subject, error }));
         }
         ready!(this.passage.poll_sent(&mut this.draft, cx))?;
+        if this.passage.ingest.end.is_none() {
+            return this.passage.poll_deadline(&this.draft, cx).map(Err);
+        }
         let FastIngest { end, book, lost, refused, .. } = &*this.passage.ingest;
         match end {
-            None => this.passage.poll_deadline(&this.draft, cx).map(Err),
+            None => Poll::Pending,
             Some(Err(error)) => Poll::Ready(Err(error.clone())),
             Some(Ok(ack)) => Poll::Ready(Ok(FastAck {
                 ack: ack.clone(),

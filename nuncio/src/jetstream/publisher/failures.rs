@@ -61,7 +61,7 @@ impl fmt::Display for Unconfirmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of the messages published are not confirmed", self.count())?;
         match self.errors.first() {
-            Some((number, error)) => write!(f, "; the first is number {number}: {error}"),
+            Some((number, _)) => write!(f, "; the first is number {number}"),
             None => Ok(()),
         }
     }

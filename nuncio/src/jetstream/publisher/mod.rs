@@ -13,6 +13,7 @@ use crate::sync::lock;
 mod failures;
 mod handle;
 mod kept;
+mod outcomes;
 mod results;
 mod send;
 mod state;

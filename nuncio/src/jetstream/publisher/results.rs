@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::state::Outcome;
+use super::outcomes::Outcome;
 use super::window::Window;
 use crate::sync::lock;
 

@@ -109,6 +109,13 @@ impl<'a> Sending<'a> {
         };
         let (placed, next) = {
             let mut state = lock(&self.window.state);
+            if let Some(waker) = waker
+                && state.gives_way()
+            {
+                drop(state);
+                waker.wake_by_ref();
+                return None;
+            }
             if !state.admits(size, turn) {
                 if let Some(waker) = waker {
                     let turn = state.wait(turn, waker);

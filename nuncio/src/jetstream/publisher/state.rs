@@ -12,48 +12,51 @@ use nuncio_proto::slots::Slots;
 
 use super::failures::Failures;
 use super::kept::Kept;
+use super::outcomes::{Outcome, Ticket};
 use super::results::Ordered;
 use super::turns::Turns;
 use super::window::Effects;
 use crate::Message;
 use crate::driver::shared::{Failure, Shared};
-use crate::jetstream::PublishError;
 use crate::jetstream::attempts::{Attempts, Patience, Verdict};
 use crate::publish::Outgoing;
 use crate::request::failed;
 
-/// What came of a message.
-pub(super) type Outcome = Result<PubAck, PublishError>;
-
 /// A window may span this many times the messages it holds in flight: so far may others overtake the oldest one.
 const SPAN: usize = 8;
+
+/// After so many messages in a row a sender lets the connection write.
+const BURST: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) messages: usize,
     pub(super) max_bytes: usize,
     /// From the oldest that is not over to the newest, in order.
-    entries: VecDeque<Entry>,
+    pub(super) entries: VecDeque<Entry>,
     /// The number of the first entry.
-    base: u64,
+    pub(super) base: u64,
     in_flight: usize,
     bytes: usize,
-    tickets: Slots<Ticket>,
+    pub(super) tickets: Slots<Ticket>,
     spare: Vec<Vec<u8>>,
     turns: Turns,
     flushes: Vec<(u64, Waker)>,
     resting: usize,
+    /// Messages since a sender has last given way.
+    burst: usize,
     pub(super) failures: Failures,
     pub(super) results: Option<Ordered>,
     /// The publisher itself is gone.
     pub(super) ended: bool,
-    stream: Option<Arc<str>>,
+    /// The last that answered.
+    pub(super) stream: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     size: usize,
-    ticket: Token,
+    pub(super) ticket: Token,
     kept: Kept,
     attempts: Attempts,
     /// It is sent again at this time, under this token if it still has one.
@@ -62,14 +65,7 @@ struct Entry {
     sent: bool,
     over: bool,
     /// For the ordered results, while an older message is not over.
-    result: Option<Box<Outcome>>,
-}
-
-/// Whose handle it is that waits for the outcome.
-#[derive(Debug, Default)]
-struct Ticket {
-    outcome: Option<Outcome>,
-    waker: Option<Waker>,
+    pub(super) result: Option<Box<Outcome>>,
 }
 
 /// A message that has its place in the window.
@@ -93,6 +89,7 @@ impl State {
             turns: Turns::default(),
             flushes: Vec::new(),
             resting: 0,
+            burst: 0,
             failures: Failures::default(),
             results: None,
             ended: false,
@@ -129,8 +126,19 @@ impl State {
         self.fits(size) && self.turns.admit(turn)
     }
 
+    /// Whether it is time that the connection writes what has come together: else a window that was acknowledged at once
+    /// is sent at once, and the server has nothing to do in the meantime. True once for each such time.
+    pub(super) fn gives_way(&mut self) -> bool {
+        let over = self.burst >= BURST;
+        if over {
+            self.burst = 0;
+        }
+        over
+    }
+
     /// Queues up for room, or keeps the place in the queue.
     pub(super) fn wait(&mut self, turn: Option<u64>, waker: &Waker) -> u64 {
+        self.burst = 0;
         self.turns.wait(turn, waker)
     }
 
@@ -153,17 +161,18 @@ impl State {
         let number = self.next();
         let ticket = self.tickets.insert(Ticket::default());
         self.in_flight += 1;
+        self.burst += 1;
         self.bytes += size;
         let entry = Entry { size, ticket, kept, attempts, rest: None, sent: true, over: false, result: None };
         self.entries.push_back(entry);
         Placed { number, ticket }
     }
 
-    fn index(&self, number: u64) -> Option<usize> {
+    pub(super) fn index(&self, number: u64) -> Option<usize> {
         usize::try_from(number.checked_sub(self.base)?).ok()
     }
 
-    fn entry(&mut self, number: u64) -> Option<&mut Entry> {
+    pub(super) fn entry(&mut self, number: u64) -> Option<&mut Entry> {
         let index = self.index(number)?;
         self.entries.get_mut(index).filter(|entry| !entry.over)
     }
@@ -184,6 +193,11 @@ impl State {
         effects: &mut Effects,
     ) {
         let (number, token) = (ended.tag, ended.token);
+        if let Ok(reply) = &ended.result
+            && self.is_stored_unseen(number, reply.payload())
+        {
+            return self.finish(number, None, effects);
+        }
         let open = ended.result.is_err();
         let Some(entry) =
             self.index(number).and_then(|index| self.entries.get_mut(index)).filter(|entry| !entry.over)
@@ -267,7 +281,7 @@ impl State {
         self.finish(number, Some(Err(error)), effects);
     }
 
-    /// A message is over; without an outcome it never was.
+    /// A message is over; without an outcome nothing is told of it.
     fn finish(&mut self, number: u64, outcome: Option<Outcome>, effects: &mut Effects) {
         let Some(entry) = self.entry(number) else { return };
         entry.over = true;
@@ -285,24 +299,6 @@ impl State {
         }
         self.advance(effects);
         effects.wakers.extend(self.call_first());
-    }
-
-    fn deliver(&mut self, number: u64, ticket: Token, outcome: Outcome, effects: &mut Effects) {
-        let mut outcome = Some(outcome);
-        let reads = self.results.is_some();
-        if let Some(ticket) = self.tickets.get_mut(ticket) {
-            ticket.outcome = if reads { outcome.clone() } else { outcome.take() };
-            effects.wakers.extend(ticket.waker.take());
-        }
-        let Some(outcome) = outcome else { return };
-        if reads {
-            let entry = self.index(number).and_then(|index| self.entries.get_mut(index));
-            if let Some(entry) = entry {
-                entry.result = Some(Box::new(outcome));
-            }
-        } else if let Err(error) = outcome {
-            self.failures.push(number, error);
-        }
     }
 
     /// Lets go of those at the front that are over.
@@ -338,66 +334,9 @@ impl State {
         Poll::Pending
     }
 
-    pub(super) fn poll_ticket(&mut self, ticket: Token, cx: &Context<'_>) -> Poll<Outcome> {
-        let Some(entry) = self.tickets.get_mut(ticket) else { return Poll::Pending };
-        if let Some(outcome) = entry.outcome.take() {
-            self.tickets.remove(ticket);
-            return Poll::Ready(outcome);
-        }
-        match &mut entry.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-
     /// It was not sent after all, and nothing is told of it.
     pub(super) fn withdraw(&mut self, placed: Placed, effects: &mut Effects) {
         self.tickets.remove(placed.ticket);
         self.finish(placed.number, None, effects);
-    }
-
-    /// Nobody holds the handle any more: its error, if it was not seen, is kept.
-    pub(super) fn drop_ticket(&mut self, number: u64, ticket: Token) {
-        if let Some(Ticket { outcome: Some(Err(error)), .. }) = self.tickets.remove(ticket)
-            && self.results.is_none()
-        {
-            self.failures.push(number, error);
-        }
-    }
-
-    /// The next of the ordered results; `None` when there will be none.
-    pub(super) fn poll_result(&mut self, cx: &Context<'_>) -> Poll<Option<(u64, Outcome)>> {
-        let over = self.ended && self.entries.is_empty();
-        let Some(results) = &mut self.results else { return Poll::Ready(None) };
-        match results.ready.pop_front() {
-            Some(result) => Poll::Ready(Some(result)),
-            None if over => Poll::Ready(None),
-            None => {
-                results.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Nobody reads the results any more: errors that were not read are kept.
-    pub(super) fn drop_results(&mut self) {
-        if let Some(results) = &mut self.results {
-            results.readers -= 1;
-            if results.readers > 0 {
-                return;
-            }
-        }
-        let unread = self.results.take().into_iter().flat_map(|results| results.ready);
-        for (number, outcome) in unread {
-            if let Err(error) = outcome {
-                self.failures.push(number, error);
-            }
-        }
-        for (number, entry) in (self.base..).zip(self.entries.iter_mut()) {
-            if let Some(Err(error)) = entry.result.take().map(|result| *result) {
-                self.failures.push(number, error);
-            }
-        }
     }
 }

@@ -20,6 +20,8 @@ mod deflate;
 #[cfg(not(feature = "websocket-deflate"))]
 #[path = "no_deflate.rs"]
 mod deflate;
+#[cfg(all(any(test, feature = "fuzzing"), feature = "websocket-deflate"))]
+pub(crate) mod fuzzing;
 mod incoming;
 mod options;
 mod outgoing;

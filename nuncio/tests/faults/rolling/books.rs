@@ -25,6 +25,8 @@ struct Time {
     clients: usize,
     began: Instant,
     over: Instant,
+    /// How many jobs the publisher was told of meanwhile as lost or in doubt.
+    told: u64,
 }
 
 impl Time {
@@ -40,9 +42,10 @@ pub struct Books {
 }
 
 impl Books {
-    /// That trouble is over now.
-    pub fn note(&mut self, trouble: Trouble, clients: usize, began: Instant) {
-        self.times.push(Time { trouble, clients, began, over: Instant::now() });
+    /// That trouble is over now, and the publisher's count of jobs lost or in doubt is now `told`.
+    pub fn note(&mut self, trouble: Trouble, clients: usize, began: Instant, told: u64) {
+        let told = told - self.times.iter().map(|time| time.told).sum::<u64>();
+        self.times.push(Time { trouble, clients, began, over: Instant::now(), told });
     }
 
     fn met(&self, trouble: Trouble, from: Instant, to: Instant) -> bool {
@@ -88,13 +91,16 @@ impl Books {
         let missing = ended.jobs.len() - ended.done.len();
         let s = &ended.publisher;
         let figures = (s.published, s.written, s.lost, s.maybe_lost);
-        writeln!(text, "jobs: {}, missing {missing}; publisher: {figures:?}", ended.jobs.len()).unwrap();
+        let unseen = unseen(ended);
+        let jobs = ended.jobs.len();
+        writeln!(text, "jobs: {jobs}, missing {missing}, of which no server had {unseen}").unwrap();
+        writeln!(text, "publisher: published, written, lost, maybe lost {figures:?}").unwrap();
         for time in &self.times {
-            let Time { trouble, clients, began, over } = time;
+            let Time { trouble, clients, began, over, told } = time;
             let met = failed.iter().filter(|asked| time.meets(asked.at, asked.ended())).count();
             let took = *over - *began;
-            writeln!(text, "{trouble:?} with {clients} clients: {met} requests failed, well after {took:?}")
-                .unwrap();
+            write!(text, "{trouble:?} with {clients} clients: {met} requests failed, ").unwrap();
+            writeln!(text, "{told} jobs in doubt, well after {took:?}").unwrap();
         }
         let dials = dials(ended);
         let (most, all) = (dials.values().max().unwrap_or(&0), dials.values().sum::<usize>());
@@ -105,6 +111,7 @@ impl Books {
     pub fn check(&self, ended: &Ended) {
         self.check_failures(ended);
         self.check_queue_groups(ended);
+        self.check_doubts(ended);
         for s in ended.requesters.iter().chain([&ended.publisher]).chain(&ended.others) {
             assert_eq!(s.published, s.written + s.lost + s.maybe_lost, "{s:?}");
             assert_eq!((s.buffered, s.requests, s.dropped), (0, 0, 0), "{s:?}");
@@ -132,6 +139,17 @@ impl Books {
         }
     }
 
+    /// A job that no server had was lost on the way to it, and the publisher is told of each of those; those that a server
+    /// took along are for nobody to tell.
+    fn check_doubts(&self, ended: &Ended) {
+        let s = &ended.publisher;
+        let told = s.lost + s.maybe_lost;
+        assert!(unseen(ended) as u64 <= told, "{} jobs reached no server, {s:?}", unseen(ended));
+        for time in self.times.iter().filter(|time| time.trouble == Trouble::LameDuck) {
+            assert_eq!(time.told, 0, "jobs in doubt on lame duck");
+        }
+    }
+
     fn check_queue_groups(&self, ended: &Ended) {
         let served = BTreeSet::from_iter(&ended.served);
         assert_eq!(served.len(), ended.served.len(), "a request was served twice");
@@ -146,6 +164,13 @@ impl Books {
             assert!(!lost || met, "job {number} is missing without a crash: {}", self.when(*at));
         }
     }
+}
+
+/// How many jobs neither a worker got nor anybody else, of whom there is one at each server.
+fn unseen(ended: &Ended) -> usize {
+    let done = BTreeSet::from_iter(&ended.done);
+    let unseen = |number: &u64| !done.contains(number) && !ended.seen.contains(number);
+    (0..ended.jobs.len() as u64).filter(unseen).count()
 }
 
 fn kind(error: &RequestError) -> String {

@@ -1,5 +1,6 @@
 //! The work: requests at a steady rate, and jobs for a queue group.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,12 +48,16 @@ struct Ledger {
     served: Mutex<Vec<u64>>,
     /// The numbers of the jobs that workers got.
     done: Mutex<Vec<u64>>,
+    /// The numbers of the jobs that some server had.
+    seen: Mutex<BTreeSet<u64>>,
 }
 
 pub struct Load {
     pub requesters: Vec<Client>,
     pub responders: Vec<Client>,
     pub workers: Vec<Client>,
+    /// At each server one that stays there, and sees which jobs that server has.
+    pub taps: Vec<Client>,
     publisher: Client,
     ledger: Arc<Ledger>,
     stop: Arc<AtomicBool>,
@@ -71,6 +76,8 @@ pub struct Ended {
     /// When each job was published.
     pub jobs: Vec<Instant>,
     pub done: Vec<u64>,
+    /// The jobs that reached the cluster.
+    pub seen: BTreeSet<u64>,
     /// Of each client.
     pub events: Vec<Vec<(Instant, Event)>>,
     pub requesters: Vec<Statistics>,
@@ -108,7 +115,8 @@ impl Load {
             served.push(work.callback(move |m| ledger.done.lock().unwrap().push(number(&m))).await.unwrap());
             ends.push(nc.subscribe("jobs.end").await.unwrap());
         }
-        for nc in responders.iter().chain(&workers) {
+        let taps = tap(cluster, &ledger, &mut served).await;
+        for nc in responders.iter().chain(&workers).chain(&taps) {
             nc.flush().await.unwrap();
         }
         let requesters = connect(REQUESTERS, "requester").await;
@@ -130,6 +138,7 @@ impl Load {
             requesters,
             responders,
             workers,
+            taps,
             publisher,
             ledger,
             stop,
@@ -147,6 +156,12 @@ impl Load {
 
     pub fn answered(&self) -> u64 {
         self.ledger.answered.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs the publisher was told of as lost or in doubt.
+    pub fn told(&self) -> u64 {
+        let s = self.publisher.statistics();
+        s.lost + s.maybe_lost
     }
 
     /// Lets what is under way come to its end.
@@ -167,7 +182,7 @@ impl Load {
         for nc in &ended {
             assert!(nc.drain().await.unwrap().flushed);
         }
-        let others = Vec::from_iter(self.responders.iter().chain(&self.workers).cloned());
+        let others = Vec::from_iter(self.responders.iter().chain(&self.workers).chain(&self.taps).cloned());
         for nc in &others {
             assert!(nc.drain().await.unwrap().flushed);
         }
@@ -181,6 +196,7 @@ impl Load {
             served: take(&self.ledger.served),
             jobs,
             done: take(&self.ledger.done),
+            seen: std::mem::take(&mut *self.ledger.seen.lock().unwrap()),
             events,
             requesters: self.requesters.iter().map(Client::statistics).collect(),
             publisher: self.publisher.statistics(),
@@ -191,6 +207,25 @@ impl Load {
 
 fn number(message: &nuncio::Message) -> u64 {
     message.text().unwrap().parse().unwrap()
+}
+
+async fn tap(
+    cluster: &Cluster,
+    ledger: &Arc<Ledger>,
+    served: &mut Vec<nuncio::CallbackSubscription>,
+) -> Vec<Client> {
+    let mut taps = Vec::new();
+    for node in cluster.nodes() {
+        let connect = nuncio::connect(node.url()).ignore_discovered_servers(true).max_reconnects(None);
+        let nc = connect.await.unwrap();
+        let ledger = Arc::clone(ledger);
+        let see = nc.subscribe("jobs").callback(move |m| {
+            ledger.seen.lock().unwrap().insert(number(&m));
+        });
+        served.push(see.await.unwrap());
+        taps.push(nc);
+    }
+    taps
 }
 
 /// Every other request is answered after a while, so that at any time many are open.

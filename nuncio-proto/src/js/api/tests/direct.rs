@@ -78,6 +78,19 @@ fn pages_follow_each_other_until_nothing_is_pending() {
     assert_eq!(pages.next_request(), None);
 }
 
+/// As nats-server 2.11.11 counts.
+#[test]
+fn a_page_whose_end_counts_too_few_is_not_the_last() {
+    let mut pages = DirectPages::new(DirectGetRequest::multi_last(["d.>"]), 1, None, None);
+    pages.next_request();
+    feed(&mut pages, message(6, 1, 0));
+    assert_eq!(feed(&mut pages, end(0, 6)), DirectStep::PageEnd);
+    assert_eq!(body(pages.next_request()), r#"{"seq":7,"batch":1,"multi_last":["d.>"]}"#);
+    feed(&mut pages, message(7, 0, 0));
+    feed(&mut pages, end(0, 7));
+    assert_eq!(pages.next_request(), None);
+}
+
 #[test]
 fn a_limit_ends_the_pages() {
     let mut pages = DirectPages::new(DirectGetRequest::next_by_subject("a", 3), 2, None, Some(3));

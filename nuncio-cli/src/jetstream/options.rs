@@ -1,79 +1,14 @@
-//! JetStream as the commands use it.
+//! Configurations as options, and the files that hold them.
 
 use std::path::Path;
 use std::time::Duration;
 
-use clap::Args;
-use nuncio::context::Context;
-use nuncio::jetstream::{JetStream, Timestamp};
+use nuncio::jetstream::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::ser::Error;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::connect::{Settings, connect};
-use crate::exit::{Failure, tell};
-
-/// Where JetStream's API is.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Api {
-    /// JetStream domain to use. Default: the context's, if it has one.
-    #[arg(long, value_name = "NAME", conflicts_with = "js_api_prefix")]
-    js_domain: Option<String>,
-    /// What the subjects of JetStream's API begin with, instead of $JS.API. Default: the context's, if it has one.
-    #[arg(long, value_name = "PREFIX")]
-    js_api_prefix: Option<String>,
-}
-
-impl Api {
-    /// As a context says it; the prefix goes before the domain.
-    pub(crate) fn of_context(context: &Context) -> Self {
-        Self {
-            js_domain: context.jetstream_domain().map(str::to_owned),
-            js_api_prefix: context.jetstream_api_prefix().map(str::to_owned),
-        }
-    }
-
-    fn given(&self) -> bool {
-        self.js_domain.is_some() || self.js_api_prefix.is_some()
-    }
-
-    fn of(&self, js: JetStream) -> JetStream {
-        match (&self.js_api_prefix, &self.js_domain) {
-            (Some(prefix), _) => js.prefix(prefix),
-            (None, Some(domain)) => js.domain(domain),
-            (None, None) => js,
-        }
-    }
-
-    /// Connects; each call may take as long as --timeout says.
-    pub(crate) async fn connect(&self, settings: &Settings) -> Result<JetStream, Failure> {
-        let api = if self.given() { self } else { &settings.api };
-        Ok(api.of(connect(settings).await?.jetstream().timeout(settings.timeout)))
-    }
-}
-
-/// What is removed is gone, and the program never asks.
-pub(crate) fn forced(force: bool, what: &str) -> Result<(), Failure> {
-    if force {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("{what} cannot be undone; give --force to do it")))
-}
-
-/// Tells of those that a list lacks.
-pub(crate) fn tell_missing<'a>(
-    kind: &str,
-    missing: &[String],
-    offline: impl IntoIterator<Item = (&'a String, &'a String)>,
-) {
-    for name in missing {
-        tell(&format!("{kind} \"{name}\" did not answer and is not listed"));
-    }
-    for (name, reason) in offline {
-        tell(&format!("{kind} \"{name}\" is offline: {reason}"));
-    }
-}
+use crate::exit::Failure;
 
 /// A limit, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,21 +64,6 @@ pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(
     let Value::Object(mut map) = serde_json::to_value(&base).map_err(fault)? else { return Ok(base) };
     map.extend(file.clone());
     serde_json::from_value(Value::Object(map)).map_err(fault)
-}
-
-/// Serializes what a server tells, with the words that it leaves out of the configuration for being the default.
-pub(crate) fn with_defaults<S: Serializer>(
-    info: &impl Serialize,
-    words: &[(&str, &str)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut info = serde_json::to_value(info).map_err(S::Error::custom)?;
-    if let Some(config) = info.get_mut("config").and_then(Value::as_object_mut) {
-        for (field, word) in words {
-            config.entry(*field).or_insert_with(|| Value::from(*word));
-        }
-    }
-    info.serialize(serializer)
 }
 
 /// Sets a field to what an option says, if it is given.

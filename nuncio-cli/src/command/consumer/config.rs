@@ -1,4 +1,4 @@
-//! `nuncio consumer add`.
+//! The configuration of a consumer as options.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,33 +7,20 @@ use clap::Args;
 use nuncio::jetstream::{ConsumerConfig, DeliverPolicy};
 use serde_json::{Map, Value};
 
-use crate::command::consumer::{Which, show};
-use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::{Limit, limit, moment, object, overlaid, set};
-use crate::output::Output;
+use crate::jetstream::options::{Limit, limit, moment, object, overlaid, set};
+use crate::names;
 use crate::syntax::duration;
 
-/// Make a consumer, which lasts until it is removed, and show it as `nuncio consumer info` does.
-///
-/// It is pulled from unless --push is given. That there is one of the same name and configuration is fine; one with another
-/// configuration is an error.
-#[derive(Debug, Args)]
-pub(crate) struct Syntax {
-    #[command(flatten)]
-    which: Which,
-    #[command(flatten)]
-    options: Options,
-}
-
+/// What a consumer is to be; what is not given is left as it is, or as the server has it by default.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Configuration")]
-struct Options {
+pub(crate) struct ConfigArgs {
     /// File with the configuration, or a part of it, as a JSON object in the words of the server; options go before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Only messages of these subjects, with wildcards, and commas between.
-    #[arg(long, value_name = "SUBJECTS", value_delimiter = ',')]
+    #[arg(long, value_name = "SUBJECTS", value_delimiter = ',', value_parser = names::filter)]
     filter: Option<Vec<String>>,
     /// What it is for.
     #[arg(long, value_name = "TEXT")]
@@ -60,10 +47,10 @@ struct Options {
     #[arg(long, conflicts_with = "push")]
     pull: bool,
     /// Have the server send messages to this subject by itself.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = names::subject)]
     push: Option<String>,
     /// Share what is pushed among the members of this queue group.
-    #[arg(long, value_name = "QUEUE", conflicts_with = "pull")]
+    #[arg(long, value_name = "QUEUE", conflicts_with = "pull", value_parser = names::queue)]
     push_queue: Option<String>,
 }
 
@@ -84,58 +71,54 @@ fn deliver(text: &str) -> Result<DeliverPolicy, String> {
     })
 }
 
-pub(crate) struct Task {
-    which: Which,
-    config: ConsumerConfig,
+/// Options that are known to be good.
+pub(crate) struct Wanted {
+    file: Map<String, Value>,
+    options: Box<ConfigArgs>,
 }
 
-impl Syntax {
-    pub(crate) fn resolve(self) -> Result<Task, Failure> {
-        let file = object(self.options.config.as_deref())?;
-        let config = self.options.resolve(&self.which.consumer, &file)?;
-        Ok(Task { which: self.which, config })
+impl ConfigArgs {
+    pub(crate) fn resolve(self: Box<Self>) -> Result<Wanted, Failure> {
+        let wanted = Wanted { file: object(self.config.as_deref())?, options: self };
+        // What is wrong with the file is known before anything is sent.
+        wanted.apply(ConsumerConfig::new(), "x")?;
+        Ok(wanted)
     }
 }
 
-impl Options {
-    fn resolve(self, name: &str, file: &Map<String, Value>) -> Result<ConsumerConfig, Failure> {
-        let mut config = overlaid(ConsumerConfig::new(), file)?;
+impl Wanted {
+    /// This configuration with what is wanted, for a consumer of that name, which lasts.
+    pub(crate) fn apply(&self, base: ConsumerConfig, name: &str) -> Result<ConsumerConfig, Failure> {
+        let options = &self.options;
+        let durable = base.any_name().is_none() || base.durable_name.is_some();
+        let mut config = overlaid(base, &self.file)?;
         config.name = Some(name.to_owned());
-        config.durable_name = Some(name.to_owned());
-        if let Some(mut filters) = self.filter {
+        config.durable_name = durable.then(|| name.to_owned());
+        if let Some(filters) = &options.filter {
             // One filter goes into the subject of the call, so that permissions can be given by it.
-            config.filter_subject = if filters.len() == 1 { filters.pop() } else { None };
-            config.filter_subjects = filters;
+            (config.filter_subject, config.filter_subjects) = match &**filters {
+                [one] => (Some(one.clone()), Vec::new()),
+                many => (None, many.to_vec()),
+            };
         }
-        set(&mut config.description, self.description, Some);
-        set(&mut config.deliver_policy, self.deliver, |policy| policy);
-        set(&mut config.ack_policy, self.ack.as_deref(), Into::into);
-        set(&mut config.ack_wait, self.ack_wait, Some);
-        set(&mut config.max_deliver, self.max_deliver, |limit| limit.0);
-        set(&mut config.max_ack_pending, self.max_pending, |limit| {
+        set(&mut config.description, options.description.as_ref(), |text| {
+            Some(text.clone()).filter(|text| !text.is_empty())
+        });
+        set(&mut config.deliver_policy, options.deliver.as_ref(), Clone::clone);
+        set(&mut config.ack_policy, options.ack.as_deref(), Into::into);
+        set(&mut config.ack_wait, options.ack_wait, Some);
+        set(&mut config.max_deliver, options.max_deliver, |limit| limit.0);
+        set(&mut config.max_ack_pending, options.max_pending, |limit| {
             // The server takes -1 for no limit, and nothing for its own.
             Some(limit.0.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX)))
         });
-        set(&mut config.inactive_threshold, self.inactive_threshold, Some);
-        set(&mut config.deliver_subject, self.push, Some);
-        set(&mut config.deliver_group, self.push_queue, Some);
-        if self.pull {
+        set(&mut config.inactive_threshold, options.inactive_threshold, Some);
+        set(&mut config.deliver_subject, options.push.clone(), Some);
+        set(&mut config.deliver_group, options.push_queue.clone(), Some);
+        if options.pull {
             (config.deliver_subject, config.deliver_group) = (None, None);
         }
         Ok(config)
-    }
-}
-
-impl Task {
-    pub(crate) async fn run(self, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
-        let about = self.which.about();
-        let js = self.which.api.connect(settings).await?;
-        let stream = js.bind_stream(&self.which.stream).map_err(&about)?;
-        let consumer = stream.create_consumer(self.config).await.map_err(&about)?;
-        match consumer.cached_info() {
-            Some(info) => Ok(out.show(&show::Whole(info))?),
-            None => Ok(()),
-        }
     }
 }
 
