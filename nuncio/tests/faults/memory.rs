@@ -7,7 +7,7 @@ use std::time::Duration;
 use nuncio_server::Server;
 
 use crate::clock::pass;
-use crate::evil::{Stage, limited, lost};
+use crate::evil::{Stage, limited, lost, script};
 use crate::session::through;
 
 const CASE: &str = "NUNCIO_FAULTS_MEMORY";

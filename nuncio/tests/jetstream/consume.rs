@@ -207,7 +207,7 @@ async fn a_stream_that_is_deleted_is_the_end_and_a_stop_for_those_who_come_later
 async fn the_limits_of_the_consumer_are_kept_to_whether_they_are_known_or_not() {
     let (_server, nc, js) = start().await;
     let limits = r#""max_batch":3,"max_expires":2000000000"#;
-    let known = bound(&nc, &js, 20, limits).await;
+    let known = bound(&nc, &js, 40, limits).await;
     let mut messages = known.consume().await.unwrap();
     let mut events = messages.events();
     assert_eq!(take(&mut messages, 10).await.len(), 10);

@@ -25,7 +25,7 @@ struct Setup {
 
 /// Either of them, which has to be kept.
 enum Running {
-    One(NatsServer),
+    One(Box<NatsServer>),
     Three(Cluster),
 }
 
@@ -50,7 +50,7 @@ impl Setup {
     async fn start(self) -> Result<Running, nuncio_testkit::Error> {
         if self.servers == 1 {
             let server = NatsServer::builder().jetstream_with(self.settings()).config(self.flags());
-            return server.start().await.map(Running::One);
+            return server.start().await.map(|server| Running::One(Box::new(server)));
         }
         let cluster = Cluster::of(self.servers).jetstream_with(self.settings()).config(self.flags());
         cluster.start().await.map(Running::Three)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Pull;
 use super::ledger::Ended;
-use crate::js::output::{End, Event, Output};
+use crate::js::output::{End, Event};
 use crate::js::status::{PullStatus, RequestLimit, StatusKind};
 
 /// After so many attempts in a row that nobody answered it is told, and looked whether the consumer is there.
