@@ -111,12 +111,12 @@ impl Attempts {
             Err(Failure::Disconnected) => self.doubted(Uncertain::Disconnected, sent, now),
             Err(Failure::InboxDenied) => Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied))),
             Err(Failure::InboxRefused(error)) => {
-                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(error))))
+                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(*error))))
             }
             Err(Failure::Unsent(reason)) => {
-                Verdict::Done(Err(self.unsent(ConnectionClosed { reason }.into(), sent, patience)))
+                Verdict::Done(Err(self.unsent(ConnectionClosed { reason: *reason }.into(), sent, patience)))
             }
-            Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(reason)))),
+            Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(*reason)))),
         }
     }
 
