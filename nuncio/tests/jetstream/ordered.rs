@@ -101,9 +101,8 @@ async fn the_last_messages_per_subject_come_once_when_their_round_is_interrupted
     let (_server, nc, js) = start().await;
     stream(&nc, "S", "").await;
     for (subject, text) in [("a", "old a"), ("a", "a"), ("b", "old b"), ("c", "c"), ("b", "b")] {
-        nc.publish(format!("S.{subject}"), text).await.unwrap();
+        js.publish(format!("S.{subject}"), text).await.unwrap();
     }
-    nc.flush().await.unwrap();
     let mut messages =
         js.ordered_consumer("S").deliver_policy(DeliverPolicy::LastPerSubject).max_messages(1).await.unwrap();
     assert_eq!(messages.pending_at_start(), 3);
