@@ -28,7 +28,7 @@ pub(crate) fn described() -> String {
     format!(
         "{cores} cores {place} ({model}), {} {}, {}, nats-server {DEFAULT_VERSION}, async-nats {}, watermelon {}.",
         std::env::consts::OS,
-        kernel.trim(),
+        kernel.trim().split('-').next().unwrap_or_default(),
         rustc.split(" (").next().unwrap_or_default().trim(),
         version("async-nats"),
         version("watermelon"),

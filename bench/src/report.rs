@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::work::{Figures, Kind, Work};
+use crate::works;
 
 /// What one work gave, client by client; nuncio is the first.
 #[derive(Serialize, Deserialize)]
@@ -166,7 +167,7 @@ pub(crate) fn print_table(rows: &[Row]) {
     }
 }
 
-/// Rows of earlier runs; where a work is in several files, that of the last counts.
+/// Rows of earlier runs, in the order of the list of works; where a work is in several files, that of the last counts.
 pub(crate) fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Row>, String> {
     let (mut rows, mut places) = (Vec::<Row>::new(), BTreeMap::new());
     for file in files {
@@ -180,5 +181,7 @@ pub(crate) fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Row>, String> {
             }
         }
     }
+    let order: Vec<&str> = works::all().iter().map(|work| work.name).collect();
+    rows.sort_by_key(|row| order.iter().position(|name| *name == row.work).unwrap_or(order.len()));
     Ok(rows)
 }

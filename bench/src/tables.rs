@@ -44,7 +44,7 @@ fn peer(row: &Row, client: &str, digits: usize) -> String {
     match (row.spread(client), row.ratio(client), row.cell(client)) {
         (Some(figure), Some(ratio), _) => format!("{} (**{ratio:.1}**)", number(figure.median, digits)),
         (Some(figure), ..) => number(figure.median, digits),
-        (None, _, Some(cell)) => cell.why_not(),
+        (None, _, Some(cell)) => cell.problem.clone().unwrap_or_else(|| "not compared".into()),
         (None, _, None) => String::new(),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn domain(text: &str) -> Result<String, String> {
 pub(crate) fn prefix(text: &str) -> Result<String, String> {
     match Prefix::custom(text) {
         Ok(prefix) => Ok(prefix.as_str().to_owned()),
-        Err(PrefixError::Subject { source: error, .. }) => Err(error.kind().to_string()),
+        Err(PrefixError::Subject { source, .. }) => Err(source.kind().to_string()),
         Err(error) => Err(error.to_string()),
     }
 }

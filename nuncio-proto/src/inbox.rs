@@ -1,9 +1,13 @@
 //! Unique names: NUIDs, inboxes and the tokens of requests.
 //!
-//! All of them are base62 text (`0-9A-Za-z`), so they are safe as a token of a subject.
+//! All of them are text of `0-9A-Za-z`, tokens of `-_` besides, so they are safe as a token of a subject.
+
+mod token;
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
+
+pub use token::Token;
 
 use crate::subject::{self, SubjectError};
 
@@ -153,77 +157,6 @@ pub fn new_inbox(prefix: &str) -> String {
 /// If it is not a valid subject, or holds a wildcard: the inboxes of others would match it.
 pub fn validate_prefix(prefix: &[u8]) -> Result<(), SubjectError> {
     subject::validate_inbox_prefix(prefix)
-}
-
-/// The last token of a request's reply subject: where in its table the request waits.
-///
-/// Its text is 1 to 11 base62 characters.
-///
-/// # Examples
-///
-/// ```
-/// use nuncio_proto::inbox::Token;
-///
-/// let token = Token { slot: 7, generation: 3 };
-/// let mut reply = b"_INBOX.abc.".to_vec();
-/// token.encode_into(&mut reply);
-/// assert_eq!(Token::decode(reply.strip_prefix(b"_INBOX.abc.").unwrap_or_default()), Some(token));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Token {
-    /// The place in the table.
-    pub slot: u32,
-    /// How often the place was given out before, so that a late reply is not taken for another's.
-    pub generation: u32,
-}
-
-impl Token {
-    /// The most bytes that a token's text takes.
-    pub const MAX_LEN: usize = 11;
-
-    /// Appends the token's text.
-    pub fn encode_into(self, out: &mut Vec<u8>) {
-        let (text, unused) = self.text();
-        out.extend_from_slice(text.get(unused..).unwrap_or_default());
-    }
-
-    /// Writes the token's text to the beginning of `out` and returns its length; `None` where it does not fit.
-    pub fn write_to(self, out: &mut [u8]) -> Option<usize> {
-        let (text, unused) = self.text();
-        let text = text.get(unused..)?;
-        out.get_mut(..text.len())?.copy_from_slice(text);
-        Some(text.len())
-    }
-
-    /// The text at the end of the array, and how much before it is unused.
-    #[inline]
-    fn text(self) -> ([u8; Self::MAX_LEN], usize) {
-        let mut rest = u64::from(self.generation) << 32 | u64::from(self.slot);
-        let mut text = [b'0'; Self::MAX_LEN];
-        let mut unused = Self::MAX_LEN;
-        for place in text.iter_mut().rev() {
-            *place = digit(rest % 62);
-            unused -= 1;
-            rest /= 62;
-            if rest == 0 {
-                break;
-            }
-        }
-        (text, unused)
-    }
-
-    /// Reads a token's text: the exact inverse of [`encode_into`](Self::encode_into), `None` for all else.
-    pub fn decode(text: &[u8]) -> Option<Self> {
-        // A leading zero would give one token two texts.
-        if text.is_empty() || (text.len() > 1 && text.starts_with(b"0")) {
-            return None;
-        }
-        let mut value = 0u64;
-        for b in text {
-            value = value.checked_mul(62)?.checked_add(value_of(*b)?)?;
-        }
-        Some(Self { slot: value as u32, generation: (value >> 32) as u32 })
-    }
 }
 
 /// The base62 character of a value below 62.

@@ -43,9 +43,16 @@ struct Group<M, F> {
 struct Member {
     group: Token,
     tag: u64,
-    token: Token,
 }
 
+/// Who is told of the end.
+#[derive(Debug)]
+enum Owner {
+    Alone(Option<Waker>),
+    InGroup(Member),
+}
+
+/// Small, since each request puts one in its place and takes it out again.
 #[derive(Debug)]
 struct Request<M, F> {
     /// Orders requests by age: a refused subject concerns the oldest request for it.
@@ -55,14 +62,17 @@ struct Request<M, F> {
     total: Option<Instant>,
     /// Of what is awaited now; the next reply puts that of the whole request back.
     deadline: Option<Instant>,
-    first: Option<M>,
-    more: VecDeque<M>,
-    many: bool,
-    member: Option<Member>,
-    failure: Option<F>,
+    owner: Owner,
+    /// The one reply, or why there are no more.
+    end: Option<Result<M, F>>,
+    /// The replies to a request that wants many.
+    #[expect(
+        clippy::box_collection,
+        reason = "most requests have none, and should not have the room for it"
+    )]
+    many: Option<Box<VecDeque<M>>>,
     /// The next [`Requests::fail_until`] leaves it out.
     spared: bool,
-    waker: Option<Waker>,
 }
 
 impl<M, F> Default for Requests<M, F> {
@@ -82,19 +92,21 @@ impl<M, F> Requests<M, F> {
         deadline: Option<Instant>,
         waker: Option<Waker>,
     ) -> Token {
+        self.enter(subject, many, deadline, Owner::Alone(waker))
+    }
+
+    #[inline]
+    fn enter(&mut self, subject: u64, many: bool, deadline: Option<Instant>, owner: Owner) -> Token {
         self.opened += 1;
         self.slots.insert(Request {
             age: self.opened,
             subject,
             total: deadline,
             deadline,
-            first: None,
-            more: VecDeque::new(),
-            many,
-            member: None,
-            failure: None,
+            owner,
+            end: None,
+            many: many.then(Box::default),
             spared: false,
-            waker,
         })
     }
 
@@ -106,20 +118,17 @@ impl<M, F> Requests<M, F> {
     /// Ends a group and frees the slots of all that is open in it.
     pub fn close_group(&mut self, group: Token) {
         self.groups.remove(group);
-        let members = self.slots.iter_mut().filter_map(|request| request.member);
-        let open: Vec<_> = members.filter(|member| member.group == group).collect();
-        for member in open {
-            self.slots.remove(member.token);
+        let is_member = |owner: &Owner| matches!(owner, Owner::InGroup(member) if member.group == group);
+        let members = self.slots.iter_mut().filter(|(_, request)| is_member(&request.owner));
+        let open: Vec<_> = members.map(|(token, _)| token).collect();
+        for token in open {
+            self.slots.discard(token);
         }
     }
 
     /// Opens a slot for one reply in a group. `tag` tells it from the others there.
     pub fn open_in(&mut self, group: Token, tag: u64, subject: u64, deadline: Instant) -> Token {
-        let token = self.open(subject, false, Some(deadline), None);
-        if let Some(request) = self.slots.get_mut(token) {
-            request.member = Some(Member { group, tag, token });
-        }
-        token
+        self.enter(subject, false, Some(deadline), Owner::InGroup(Member { group, tag }))
     }
 
     /// Appends what has ended in a group since the last time.
@@ -131,7 +140,7 @@ impl<M, F> Requests<M, F> {
 
     /// Frees a slot; replies not taken are dropped. A token that is closed already does nothing.
     pub fn close(&mut self, token: Token) {
-        self.slots.remove(token);
+        self.slots.discard(token);
     }
 
     /// The number of the newest request; later ones get higher numbers.
@@ -141,7 +150,7 @@ impl<M, F> Requests<M, F> {
 
     /// Whether a request up to that number still waits for replies.
     pub fn is_any_open_until(&mut self, age: u64) -> bool {
-        self.slots.iter_mut().any(|r| r.age <= age && !r.is_over())
+        self.slots.iter_mut().any(|(_, r)| r.age <= age && !r.is_over())
     }
 
     /// Open slots.
@@ -157,22 +166,24 @@ impl<M, F> Requests<M, F> {
     /// Hands a reply to its request. Late and surplus replies are dropped.
     pub fn deliver(&mut self, token: Token, reply: M) -> Option<Waker> {
         let request = self.slots.get_mut(token)?;
-        if request.failure.is_some() {
+        if request.is_over() {
             return None;
         }
-        if let Some(member) = request.member {
-            self.slots.remove(token);
-            return end(&mut self.groups, member, Ok(reply));
+        match &mut request.owner {
+            Owner::Alone(waker) => {
+                request.deadline = request.total;
+                match &mut request.many {
+                    None => request.end = Some(Ok(reply)),
+                    Some(replies) => replies.push_back(reply),
+                }
+                waker.take()
+            }
+            Owner::InGroup(member) => {
+                let member = *member;
+                self.slots.discard(token);
+                end(&mut self.groups, token, member, Ok(reply))
+            }
         }
-        request.deadline = request.total;
-        if request.first.is_none() && request.more.is_empty() {
-            request.first = Some(reply);
-        } else if request.many {
-            request.more.push_back(reply);
-        } else {
-            return None;
-        }
-        request.waker.take()
     }
 
     /// Ends one request with a failure; replies that came before it are still handed out.
@@ -184,7 +195,7 @@ impl<M, F> Requests<M, F> {
         if request.is_over() {
             return None;
         }
-        fail(&mut self.groups, request, failure)
+        fail(&mut self.groups, token, request, failure)
     }
 
     /// Fails the oldest unanswered request whose subject has this hash; `None` when there is none.
@@ -192,12 +203,10 @@ impl<M, F> Requests<M, F> {
     where
         F: Clone,
     {
-        let request = self
-            .slots
-            .iter_mut()
-            .filter(|r| r.subject == subject && r.failure.is_none() && r.first.is_none())
-            .min_by_key(|r| r.age)?;
-        Some(fail(&mut self.groups, request, failure))
+        let asked = |request: &Request<M, F>| request.subject == subject && request.is_unanswered();
+        let unanswered = self.slots.iter_mut().filter(|(_, request)| asked(request));
+        let (token, request) = unanswered.min_by_key(|(_, request)| request.age)?;
+        Some(fail(&mut self.groups, token, request, failure))
     }
 
     /// Fails every request up to that number that is not answered yet, but for those in `sparing`.
@@ -210,10 +219,10 @@ impl<M, F> Requests<M, F> {
                 request.spared = true;
             }
         }
-        for request in self.slots.iter_mut() {
+        for (token, request) in self.slots.iter_mut() {
             let spared = std::mem::take(&mut request.spared);
             if request.age <= age && !spared && !request.is_over() {
-                wakers.extend(fail(&mut self.groups, request, failure.clone()));
+                wakers.extend(fail(&mut self.groups, token, request, failure.clone()));
             }
         }
     }
@@ -230,8 +239,12 @@ impl<M, F> Requests<M, F> {
     /// `waker` is woken as one that [`poll`](Self::poll) registers.
     pub fn reopen(&mut self, token: Token, deadline: Instant, waker: Option<Waker>) {
         if let Some(request) = self.slots.get_mut(token) {
-            request.failure = None;
-            request.waker = waker;
+            if let Some(Err(_)) = request.end {
+                request.end = None;
+            }
+            if let Owner::Alone(place) = &mut request.owner {
+                *place = waker;
+            }
             request.total = Some(deadline);
             request.deadline = request.total;
         }
@@ -245,14 +258,14 @@ impl<M, F> Requests<M, F> {
         F: Clone,
     {
         let mut next = None;
-        for request in self.slots.iter_mut() {
+        for (token, request) in self.slots.iter_mut() {
             let Some(deadline) = request.deadline else { continue };
             if request.is_over() {
                 continue;
             }
             if deadline <= now {
                 request.deadline = None;
-                wakers.extend(fail(&mut self.groups, request, failure.clone()));
+                wakers.extend(fail(&mut self.groups, token, request, failure.clone()));
             } else {
                 next = Some(next.map_or(deadline, |n: Instant| n.min(deadline)));
             }
@@ -269,18 +282,25 @@ impl<M, F> Requests<M, F> {
         F: Clone,
     {
         let Some(request) = self.slots.get_mut(token) else { return Poll::Pending };
-        if let Some(reply) = request.first.take().or_else(|| request.more.pop_front()) {
-            if !request.many {
-                self.slots.remove(token);
-            }
+        if let Some(reply) = request.many.as_mut().and_then(|replies| replies.pop_front()) {
             return Poll::Ready(Ok(reply));
         }
-        if let Some(failure) = &request.failure {
-            return Poll::Ready(Err(failure.clone()));
+        match request.end.take() {
+            Some(Ok(reply)) => {
+                self.slots.discard(token);
+                return Poll::Ready(Ok(reply));
+            }
+            Some(Err(failure)) => {
+                request.end = Some(Err(failure.clone()));
+                return Poll::Ready(Err(failure));
+            }
+            None => {}
         }
-        match &mut request.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            empty => *empty = Some(cx.waker().clone()),
+        if let Owner::Alone(place) = &mut request.owner {
+            match place {
+                Some(waker) => waker.clone_from(cx.waker()),
+                empty => *empty = Some(cx.waker().clone()),
+            }
         }
         Poll::Pending
     }
@@ -289,25 +309,36 @@ impl<M, F> Requests<M, F> {
 impl<M, F> Request<M, F> {
     /// Whether nothing more is awaited.
     fn is_over(&self) -> bool {
-        self.failure.is_some() || (!self.many && self.first.is_some())
+        self.end.is_some()
+    }
+
+    /// Whether nothing has come that was not handed out.
+    fn is_unanswered(&self) -> bool {
+        !self.is_over() && self.many.as_ref().is_none_or(|replies| replies.is_empty())
     }
 }
 
 fn fail<M, F: Clone>(
     groups: &mut Slots<Group<M, F>>,
+    token: Token,
     request: &mut Request<M, F>,
     failure: F,
 ) -> Option<Waker> {
-    request.failure = Some(failure.clone());
-    match request.member {
-        Some(member) => end(groups, member, Err(failure)),
-        None => request.waker.take(),
+    request.end = Some(Err(failure.clone()));
+    match &mut request.owner {
+        Owner::Alone(waker) => waker.take(),
+        Owner::InGroup(member) => end(groups, token, *member, Err(failure)),
     }
 }
 
-fn end<M, F>(groups: &mut Slots<Group<M, F>>, member: Member, result: Result<M, F>) -> Option<Waker> {
+fn end<M, F>(
+    groups: &mut Slots<Group<M, F>>,
+    token: Token,
+    member: Member,
+    result: Result<M, F>,
+) -> Option<Waker> {
     let group = groups.get_mut(member.group)?;
-    group.ended.push(Ended { tag: member.tag, token: member.token, result });
+    group.ended.push(Ended { tag: member.tag, token, result });
     // The first since the last look; the waker sees to the others as well.
     (group.ended.len() == 1).then(|| group.waker.clone())
 }

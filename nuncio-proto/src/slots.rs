@@ -51,20 +51,37 @@ impl<T> Slots<T> {
 
     /// The value under a key, to be changed.
     pub fn get_mut(&mut self, key: Token) -> Option<&mut T> {
-        self.entries.get_mut(key.slot as usize).filter(|e| e.generation == key.generation)?.value.as_mut()
+        self.entry(key)?.value.as_mut()
     }
 
     /// Takes the value out and frees its slot.
     pub fn remove(&mut self, key: Token) -> Option<T> {
-        let entry = self.entries.get_mut(key.slot as usize).filter(|e| e.generation == key.generation)?;
-        let value = entry.value.take()?;
-        entry.generation = entry.generation.wrapping_add(1);
+        let value = self.entry(key)?.value.take()?;
+        self.free(key);
+        Some(value)
+    }
+
+    /// Drops the value where it is and frees its slot.
+    pub fn discard(&mut self, key: Token) {
+        if let Some(entry) = self.entry(key).filter(|entry| entry.value.is_some()) {
+            entry.value = None;
+            self.free(key);
+        }
+    }
+
+    fn entry(&mut self, key: Token) -> Option<&mut Entry<T>> {
+        self.entries.get_mut(key.slot as usize).filter(|entry| entry.generation == key.generation)
+    }
+
+    fn free(&mut self, key: Token) {
+        if let Some(entry) = self.entry(key) {
+            entry.generation = entry.generation.wrapping_add(1);
+        }
         self.free.push(key.slot);
         self.live -= 1;
         if self.live == 0 {
             self.shrink();
         }
-        Some(value)
     }
 
     /// How many values there are.
@@ -77,12 +94,14 @@ impl<T> Slots<T> {
         self.live == 0
     }
 
-    /// All values, in the order of their slots.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.iter_mut().filter_map(|e| e.value.as_mut())
+    /// All keys and values, in the order of their slots.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Token, &mut T)> {
+        self.entries.iter_mut().zip(0..).filter_map(|(entry, slot)| {
+            Some((Token { slot, generation: entry.generation }, entry.value.as_mut()?))
+        })
     }
 
-    /// Low slots are used first again after a burst, so that tokens stay short.
+    /// Low slots are used first again after a burst, so that the entries in use stay together.
     fn shrink(&mut self) {
         self.free.sort_unstable_by(|a, b| b.cmp(a));
     }

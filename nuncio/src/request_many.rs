@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ impl Future for RequestMany<'_> {
             Some(slot) => slot,
             None => {
                 let total = request.timeout.unwrap_or(request.shared.config.request_timeout);
-                Slot::open(request.shared, &mut request.message, true, request.no_mux, total, cx)?
+                Slot::open(Arc::clone(request.shared), &mut request.message, true, request.no_mux, total, cx)?
             }
         };
         match request.message.poll_send(request.shared, Some(slot.reply().as_slice()), cx) {

@@ -67,6 +67,22 @@ impl ServerDecoder {
         self.decode_any(buf)
     }
 
+    /// Decodes the messages at the front of `buf` that are whole and in canonical form, and tells how many bytes they have.
+    ///
+    /// `found` gets the first byte of each and its layout. This is [`decode`](Self::decode) in a loop, made for many
+    /// messages; whatever it stops at is left to that.
+    #[inline]
+    pub fn decode_messages(&mut self, buf: &[u8], mut found: impl FnMut(usize, Layout)) -> usize {
+        let mut at = 0;
+        if self.scanned == 0 && self.pending.is_none() {
+            while let Some((layout, len)) = buf.get(at..).and_then(|rest| self.canonical_message(rest)) {
+                found(at, layout);
+                at += len;
+            }
+        }
+        at
+    }
+
     /// Bytes of the whole frame at the front of the buffer while the payload of a message is incomplete, else 0.
     pub fn needed(&self) -> usize {
         self.pending.as_ref().map_or(0, message::frame_len)

@@ -7,7 +7,9 @@ use super::error::{HeaderError, validate};
 use super::status::Status;
 use super::view::{Entries, HeaderView, Keys, Values, debug, split_line, split_name};
 
-const CRLF: &str = "\r\n";
+const CRLF: [u8; 2] = *b"\r\n";
+/// The version line of a block without a status.
+const FIRST_LINE: &[u8; 10] = b"NATS/1.0\r\n";
 /// Room for the version line and a few short entries, so that the usual map allocates once.
 const FIRST_RESERVE: usize = 128;
 
@@ -33,19 +35,19 @@ const FIRST_RESERVE: usize = 128;
 /// ```
 #[derive(Clone, Default)]
 pub struct HeaderMap {
-    /// The block without the empty line at its end; may be empty in place of a bare version line.
-    wire: String,
+    /// The block without the empty line at its end; may be empty in place of a bare version line. It is UTF-8.
+    wire: Vec<u8>,
 }
 
 impl HeaderMap {
     /// An empty map; allocates with the first entry.
     pub const fn new() -> Self {
-        Self { wire: String::new() }
+        Self { wire: Vec::new() }
     }
 
     /// An empty map with room for that many bytes on the wire.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { wire: String::with_capacity(bytes) }
+        Self { wire: Vec::with_capacity(bytes) }
     }
 
     /// A map with a status, such as `503` and `No Responders`, and no entries.
@@ -57,15 +59,15 @@ impl HeaderMap {
         if description.contains(['\r', '\n']) {
             return Err(HeaderError::description(description));
         }
-        let mut wire = String::with_capacity(FIRST_RESERVE + description.len());
-        wire.push_str(VERSION);
-        wire.push(' ');
-        wire.push_str(itoa::Buffer::new().format(code));
+        let mut wire = Vec::with_capacity(FIRST_RESERVE + description.len());
+        wire.extend_from_slice(VERSION.as_bytes());
+        wire.push(b' ');
+        wire.extend_from_slice(itoa::Buffer::new().format(code).as_bytes());
         if !description.is_empty() {
-            wire.push(' ');
-            wire.push_str(description);
+            wire.push(b' ');
+            wire.extend_from_slice(description.as_bytes());
         }
-        wire.push_str(CRLF);
+        wire.extend_from_slice(&CRLF);
         Ok(Self { wire })
     }
 
@@ -86,10 +88,7 @@ impl HeaderMap {
 
     /// A map of the lines of a checked block.
     pub(super) fn from_parts(first: &str, lines: &str) -> Self {
-        let mut wire = String::with_capacity(first.len() + lines.len());
-        wire.push_str(first);
-        wire.push_str(lines);
-        Self { wire }
+        Self { wire: [first.as_bytes(), lines.as_bytes()].concat() }
     }
 
     /// Adds an entry behind all others, also if the name has a value already.
@@ -167,9 +166,8 @@ impl HeaderMap {
 
     fn push(&mut self, name: &str, value: &str) {
         if self.wire.is_empty() {
-            self.wire.reserve(FIRST_RESERVE.max(VERSION.len() + CRLF.len() + line_len(name, value)));
-            self.wire.push_str(VERSION);
-            self.wire.push_str(CRLF);
+            self.wire.reserve(FIRST_RESERVE.max(FIRST_LINE.len() + line_len(name, value)));
+            self.wire.extend_from_slice(FIRST_LINE);
         } else {
             self.wire.reserve(line_len(name, value));
         }
@@ -181,17 +179,16 @@ impl HeaderMap {
         if self.get_exact(name).is_none() {
             return false;
         }
-        let mut wire =
-            String::with_capacity(self.wire.len() + value.map_or(0, |value| line_len(name, value)));
-        let mut rest = self.wire.as_str();
+        let mut wire = Vec::with_capacity(self.wire.len() + value.map_or(0, |value| line_len(name, value)));
+        let mut rest = self.text();
         if let Some((first, lines)) = split_line(rest) {
-            wire.push_str(first);
+            wire.extend_from_slice(first.as_bytes());
             rest = lines;
         }
         while let Some((line, next)) = split_line(rest) {
             rest = next;
             if split_name(line).is_none_or(|(candidate, _)| candidate != name) {
-                wire.push_str(line);
+                wire.extend_from_slice(line.as_bytes());
             } else if let Some(value) = value.take() {
                 push_line(&mut wire, name, value);
             }
@@ -202,7 +199,12 @@ impl HeaderMap {
 
     /// A view of the map, with the same getters.
     pub fn view(&self) -> HeaderView<'_> {
-        HeaderView::of_map(&self.wire)
+        HeaderView::of_map(self.text())
+    }
+
+    fn text(&self) -> &str {
+        // Only text is ever appended.
+        str::from_utf8(&self.wire).unwrap_or_default()
     }
 
     /// The first value of the name: in the exact spelling, or else ignoring ASCII case.
@@ -256,8 +258,8 @@ impl HeaderMap {
     #[inline]
     pub fn is_empty(&self) -> bool {
         // Where the first line ends behind the version, what follows are entries.
-        self.wire.len() <= VERSION.len() + CRLF.len()
-            || (self.wire.as_bytes().get(VERSION.len()) != Some(&b'\r') && self.view().is_empty())
+        self.wire.len() <= FIRST_LINE.len()
+            || (self.wire.get(VERSION.len()) != Some(&b'\r') && self.view().is_empty())
     }
 
     /// The status, if the map was made with one.
@@ -266,20 +268,23 @@ impl HeaderMap {
     }
 
     /// Bytes of the header block on the wire, from `NATS/1.0` to the empty line.
+    #[inline]
     pub fn encoded_len(&self) -> usize {
         self.block().len() + CRLF.len()
     }
 
     /// Appends the header block as it goes on the wire, from `NATS/1.0` to the empty line.
+    #[inline]
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         out.reserve(self.encoded_len());
-        out.extend_from_slice(self.block().as_bytes());
-        out.extend_from_slice(CRLF.as_bytes());
+        out.extend_from_slice(self.block());
+        out.extend_from_slice(&CRLF);
     }
 
     /// The block without the empty line at its end.
-    fn block(&self) -> &str {
-        if self.wire.is_empty() { "NATS/1.0\r\n" } else { &self.wire }
+    #[inline]
+    fn block(&self) -> &[u8] {
+        if self.wire.is_empty() { FIRST_LINE } else { &self.wire }
     }
 }
 
@@ -288,11 +293,11 @@ fn line_len(name: &str, value: &str) -> usize {
     name.len() + value.len() + 4
 }
 
-fn push_line(wire: &mut String, name: &str, value: &str) {
-    wire.push_str(name);
-    wire.push_str(": ");
-    wire.push_str(value);
-    wire.push_str(CRLF);
+fn push_line(wire: &mut Vec<u8>, name: &str, value: &str) {
+    wire.extend_from_slice(name.as_bytes());
+    wire.extend_from_slice(b": ");
+    wire.extend_from_slice(value.as_bytes());
+    wire.extend_from_slice(&CRLF);
 }
 
 impl<K: AsRef<str>, V: AsRef<str>, const N: usize> TryFrom<[(K, V); N]> for HeaderMap {

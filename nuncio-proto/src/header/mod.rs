@@ -53,13 +53,14 @@ const BLANKS: [char; 2] = [' ', '\t'];
 /// Whether a name is printable ASCII without colon, and not empty (ADR-4).
 fn is_valid_name(name: &[u8]) -> bool {
     let eight = |w| words::below(w, b'!') | words::equal(w, b':') | words::equal(w, 0x7f) | (w & words::HIGH);
-    !name.is_empty() && !words::any(name, eight, |b| !b.is_ascii_graphic() | (b == b':'))
+    !name.is_empty() && !words::any(name, eight)
 }
 
 /// Whether a value holds what would end its line.
+#[inline]
 fn breaks_line(value: &[u8]) -> bool {
-    let eight = |w| words::equal(w, b'\r') | words::equal(w, b'\n');
-    words::any(value, eight, |b| (b == b'\r') | (b == b'\n'))
+    // Few values have any control character: those with one are looked at again.
+    words::any(value, |w| words::below(w, b' ')) && memchr::memchr2(b'\r', b'\n', value).is_some()
 }
 
 #[cfg(test)]

@@ -107,18 +107,36 @@ fn encoded(token: Token) -> Vec<u8> {
 
 #[test]
 fn token_text_is_short() {
-    assert_eq!(encoded(Token { slot: 0, generation: 0 }), b"0");
-    assert_eq!(encoded(Token { slot: 62, generation: 0 }), b"10");
-    assert_eq!(encoded(Token { slot: u32::MAX, generation: u32::MAX }).len(), Token::MAX_LEN);
+    assert_eq!(encoded(Token { slot: 0, generation: 0 }), b"00000000");
+    assert_eq!(encoded(Token { slot: 62 + 64, generation: 1 << 6 }), b"-1001000");
+    let largest = Token { slot: (1 << 18) - 1, generation: (1 << 30) - 1 };
+    assert_eq!(encoded(largest), b"________");
+    for larger in [Token { slot: 1 << 18, ..largest }, Token { generation: 1 << 30, ..largest }] {
+        assert_eq!(encoded(larger).len(), Token::MAX_LEN);
+        let mut text = [0; 20];
+        assert_eq!(larger.write_to(&mut text), Some(Token::MAX_LEN));
+        assert_eq!(text[..Token::MAX_LEN], encoded(larger));
+        assert_eq!(larger.write_to(&mut [0; Token::MAX_LEN - 1]), None);
+    }
 }
 
 #[test]
 fn foreign_text_is_no_token() {
-    for text in
-        [&b""[..], b"00", b"01", b"a.b", b"-", b"zzzzzzzzzzz", b"LygHa16AHYG", b"1000000000000", b"\xff"]
-    {
-        assert_eq!(Token::decode(text), None, "{text:?}");
+    let texts = [
+        "",
+        "0",
+        "0000000",
+        "0000000.",
+        "000000000",
+        "0000\n000",
+        "00000000000",
+        "10000000000",
+        "zzzzzzzzzzz",
+    ];
+    for text in texts {
+        assert_eq!(Token::decode(text.as_bytes()), None, "{text:?}");
     }
+    assert_eq!(Token::decode(b"\xff0000000"), None);
 }
 
 proptest! {
@@ -127,12 +145,12 @@ proptest! {
         let token = Token { slot, generation };
         let text = encoded(token);
         prop_assert!(text.len() <= Token::MAX_LEN);
-        prop_assert!(text.iter().all(u8::is_ascii_alphanumeric));
+        prop_assert!(text.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)));
         prop_assert_eq!(Token::decode(&text), Some(token));
     }
 
     #[test]
-    fn text_that_decodes_is_what_encodes(text in "[0-9A-Za-z]{0,12}") {
+    fn text_that_decodes_is_what_encodes(text in "[0-9A-Za-z_-]{8}|[0-9A-Za-z_-]{11}|[0-9A-Za-z]{0,12}") {
         if let Some(token) = Token::decode(text.as_bytes()) {
             prop_assert_eq!(encoded(token), text.as_bytes());
         }

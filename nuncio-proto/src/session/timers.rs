@@ -46,7 +46,7 @@ impl Timers {
     /// Fires what is due and returns the earliest deadline that is left.
     pub fn expire(&mut self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        for timer in self.slots.iter_mut().filter(|t| !t.fired) {
+        for (_, timer) in self.slots.iter_mut().filter(|(_, timer)| !timer.fired) {
             if timer.deadline <= now {
                 timer.fired = true;
                 wakers.extend(timer.waker.take());
@@ -59,7 +59,7 @@ impl Timers {
 
     /// Fires everything, because nothing will move the time any more.
     pub fn fire_all(&mut self, wakers: &mut Vec<Waker>) {
-        for timer in self.slots.iter_mut() {
+        for (_, timer) in self.slots.iter_mut() {
             timer.fired = true;
             wakers.extend(timer.waker.take());
         }

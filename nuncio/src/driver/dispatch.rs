@@ -22,6 +22,11 @@ use crate::events::Event;
 use crate::queue::SubscriptionEnd;
 use crate::stats::Counters;
 
+/// A share of the requests in flight goes on at once when they are answered, and no fewer than `FEWEST`. What they send
+/// is on its way to the server while the next ones go on, so that the two ends work at the same time.
+const SHARE: usize = 4;
+const FEWEST: usize = 32;
+
 /// What one pass over the read bytes found; kept for its memory.
 #[derive(Debug, Default)]
 pub(super) struct Pass {
@@ -44,6 +49,7 @@ impl Driver {
     pub(super) fn digest(&mut self, link: &mut Link) -> Result<(), DisconnectCause> {
         let mut at = 0;
         let broken = loop {
+            at = link.input.decode_messages(at, &mut self.pass.frames);
             match link.input.decode(at) {
                 Ok(Some((ServerOp::Msg(layout), len))) => {
                     self.pass.frames.push((u32::try_from(at).unwrap_or(u32::MAX), layout));
@@ -138,21 +144,33 @@ impl Driver {
         self.pass = pass;
     }
 
-    fn answer_requests(&self, replies: &mut Vec<(Token, Message)>) {
+    fn answer_requests(&mut self, replies: &mut Vec<(Token, Message)>) {
         if replies.is_empty() {
             return;
         }
-        let mut wakers: Vec<Waker> = Vec::with_capacity(replies.len());
         let mut waits = self.shared.waits();
         for (token, reply) in replies.drain(..) {
-            wakers.extend(if says_nobody(&reply) {
+            self.answered.extend(if says_nobody(&reply) {
                 waits.requests.fail(token, Failure::NoResponders)
             } else {
                 waits.requests.deliver(token, reply)
             });
         }
+        self.at_once = FEWEST.max(waits.requests.len() / SHARE);
         drop(waits);
-        wakers.into_iter().for_each(Waker::wake);
+        self.wake_answered();
+    }
+
+    /// Wakes some of those whose requests were answered, and tells whether there are more.
+    pub(super) fn wake_answered(&mut self) -> bool {
+        let some = self.at_once.min(self.answered.len());
+        self.answered.drain(..some).for_each(Waker::wake);
+        !self.answered.is_empty()
+    }
+
+    /// Wakes all that are left, since nothing more will be written or read.
+    pub(super) fn wake_all_answered(&mut self) {
+        self.answered.drain(..).for_each(Waker::wake);
     }
 
     /// Hands each queue what was staged for it: one lock and one wake a batch.

@@ -161,6 +161,7 @@ impl Driver {
         let sids = self.listening();
         let mut core = self.shared.core();
         core.stage = Stage::DrainingSubscriptions;
+        core.reconsider();
         let waker = if core.up {
             let waker = core.control(|out| sids.iter().for_each(|sid| encode::unsubscribe(out, *sid, None)));
             waker.or(core.ping(Waiter::Drain))
@@ -217,7 +218,10 @@ impl Driver {
     }
 
     fn flush_and_end(&mut self, reason: CloseReason, report: DrainReport, order: Option<DrainOrder>) {
-        self.shared.core().stage = Stage::DrainingPublishes;
+        let mut core = self.shared.core();
+        core.stage = Stage::DrainingPublishes;
+        core.reconsider();
+        drop(core);
         let soonest = instant_after(self.shared.config.close_timeout);
         let deadline = order.map_or(soonest, |order| order.deadline.max(soonest));
         self.ending = Ending::Flushing { reason, deadline, asked: false, confirmed: false, report };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use nuncio_proto::decode::{DecodeError, Limits, ServerDecoder};
-use nuncio_proto::op::ServerOp;
+use nuncio_proto::op::{Layout, ServerOp};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::transport::Transport;
@@ -110,6 +110,14 @@ impl Input {
         if room < want.min(self.chunk / 2) || missing > 0 && room < want {
             self.buf.reserve(want.max(self.chunk));
         }
+    }
+
+    /// Decodes the ordinary messages from `at` on and returns where the first byte behind them is.
+    #[inline]
+    pub(crate) fn decode_messages(&mut self, at: usize, frames: &mut Vec<(u32, Layout)>) -> usize {
+        let rest = self.buf.get(at..).unwrap_or_default();
+        let found = |offset, layout| frames.push((u32::try_from(at + offset).unwrap_or(u32::MAX), layout));
+        at + self.decoder.decode_messages(rest, found)
     }
 
     /// Decodes the operation at `at`; the length of its frame comes with it.

@@ -62,7 +62,10 @@ impl Driver {
             return;
         }
         let newest = self.shared.waits().requests.newest();
-        self.shared.core().moving = Some(newest);
+        let mut core = self.shared.core();
+        core.moving = Some(newest);
+        core.reconsider();
+        drop(core);
         let now = now();
         self.leaving = Leaving::Replies { newest, deadline: now + REPLIES, look: now };
     }
@@ -116,6 +119,7 @@ impl Driver {
         core.ledger.taken += self.parting.messages();
         core.ledger.in_flight += self.parting.messages();
         core.ledger.in_flight_bytes += self.parting.len();
+        core.reconsider();
         let room = std::mem::take(&mut core.room);
         let waker = waker.or(core.driver.take());
         drop(core);

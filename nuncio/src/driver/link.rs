@@ -82,6 +82,7 @@ impl Link {
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
         core.tls.clone_from(&self.tls);
+        core.reconsider();
         core.headers = self.info.headers;
         let max = self.info.max_payload().unwrap_or(usize::MAX);
         if max < core.max_payload {

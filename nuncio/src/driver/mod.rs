@@ -21,8 +21,9 @@ mod verdict;
 pub(crate) mod wait;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::task::Waker;
 
 use nuncio_proto::outbox::Batch;
 use nuncio_proto::pool::ServerId;
@@ -59,6 +60,10 @@ pub(crate) struct Driver {
     undecided: Undecided,
     denials: Denials,
     pass: Pass,
+    /// Whose requests were answered, and who has not been told yet.
+    answered: VecDeque<Waker>,
+    /// How many of them go on at once.
+    at_once: usize,
     alarm: Alarm,
     ending: Ending,
     first_messages: Vec<FirstMessage>,
@@ -86,6 +91,8 @@ impl Driver {
             undecided: Undecided::default(),
             denials: Denials::default(),
             pass: Pass::default(),
+            answered: VecDeque::new(),
+            at_once: 0,
             alarm: Alarm::default(),
             ending: Ending::None,
             first_messages: Vec::new(),
@@ -178,7 +185,7 @@ impl Driver {
             let mut core = self.shared.core();
             if core.up { core.control(|out| nuncio_proto::encode::unsubscribe(out, sid, None)) } else { None }
         };
-        waker.into_iter().for_each(std::task::Waker::wake);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     fn end_subscription(&mut self, sid: u64, why: SubscriptionEnd) {
@@ -227,7 +234,7 @@ impl Driver {
             };
             self.end_subscription(sid, why);
         }
-        room.into_iter().for_each(std::task::Waker::wake);
+        room.into_iter().for_each(Waker::wake);
         Counters::add(&self.shared.counters.connects, 1);
         let server = link.server.clone();
         let first = !std::mem::replace(&mut self.connected_before, true);

@@ -128,7 +128,7 @@ impl Driver {
             let Some(entry) = self.registry.get_mut(sid) else { continue };
             let end =
                 SubscriptionEnd::Refused { subject: shown(&entry.interest.subject), error: error.clone() };
-            self.not_taken(sid, &Failure::InboxRefused(error.clone()), end);
+            self.not_taken(sid, &Failure::InboxRefused(error.clone().into()), end);
         }
     }
 

@@ -34,7 +34,9 @@ impl Driver {
         if let Err(cause) = self.digest(link) {
             return Served::Lost(cause);
         }
-        poll_fn(|cx| self.poll_serve(link, cx)).await
+        let served = poll_fn(|cx| self.poll_serve(link, cx)).await;
+        self.wake_all_answered();
+        served
     }
 
     fn poll_serve(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Poll<Served> {
@@ -46,6 +48,9 @@ impl Driver {
                     return Poll::Ready(Served::Lost(cause));
                 }
             };
+            if self.wake_answered() {
+                return await_answered(cx);
+            }
             let read = if self.is_held(cx) {
                 // Silence is of this end's own making, and says nothing about the server.
                 link.keepalive.heard();
@@ -66,6 +71,9 @@ impl Driver {
                     link.keepalive.heard();
                     if let Err(cause) = self.digest(link) {
                         return Poll::Ready(Served::Lost(cause));
+                    }
+                    if !self.answered.is_empty() {
+                        return await_answered(cx);
                     }
                     if full || turn >= READS {
                         give_way(cx);
@@ -156,6 +164,12 @@ impl Driver {
             core.batch.clear(0);
         }
     }
+}
+
+/// Those whose requests were answered go on, and what they send is written, before more go on.
+fn await_answered(cx: &Context<'_>) -> Poll<Served> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Much is arriving: whoever consumes it gets a turn before more is read.

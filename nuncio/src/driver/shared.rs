@@ -24,6 +24,7 @@ use crate::error::{CloseReason, ConnectionClosed};
 use crate::events::{Event, Hub};
 use crate::listen;
 use crate::queue::Poller;
+use crate::request;
 use crate::stats::Counters;
 use crate::sync::lock;
 use crate::tls::TlsInfo;
@@ -32,7 +33,10 @@ use crate::{DrainReport, Message};
 
 /// Above this many unwritten bytes a publish lets the driver run before it goes on. It bounds the burst that one
 /// write takes, and with it the memory that is hot in the cache.
-pub(crate) const BURST: usize = 128 * 1024;
+///
+/// With the message that exceeds it, if that is small, a burst fills two segments of the largest size that TCP
+/// has, 65,483 bytes on loopback; a little more would cost a third one, and wake the server for it.
+pub(crate) const BURST: usize = 126 * 1024;
 
 /// The sid of the subscription that replies to requests arrive on.
 pub(crate) const MUX_SID: u64 = 1;
@@ -53,6 +57,8 @@ pub(crate) struct Shared {
     base: Instant,
     /// `<prefix>.<random>.`: what every reply subject of this connection's requests begins with.
     pub(crate) mux_prefix: Box<[u8]>,
+    /// The same with room for a token, where it is not long.
+    pub(crate) mux_start: [u8; request::SHORT],
 }
 
 /// Everything that has a place in the order of the wire, behind one lock that is held for an encode at most.
@@ -63,6 +69,9 @@ pub(crate) struct Core {
     pub(crate) stage: Stage,
     /// Encoded and not yet taken by the driver.
     pub(crate) batch: Batch,
+    /// A message that leaves no more than so many bytes in `batch` is taken without a look at anything else. What it
+    /// follows from does not become stricter without [`Core::reconsider`].
+    pub(crate) free_until: usize,
     /// What changed about subscriptions, in order, for the driver's registry.
     pub(crate) changes: Vec<Change>,
     pub(crate) fences: Fences<Fence>,
@@ -169,18 +178,18 @@ pub(crate) struct Waits {
     pub(crate) timers: Timers,
 }
 
-/// Why a request failed.
+/// Why a request failed. Small, since it shares its place with the reply.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
     Timeout,
     NoResponders,
     Denied,
     InboxDenied,
-    InboxRefused(ServerError),
+    InboxRefused(Box<ServerError>),
     Disconnected,
-    Closed(CloseReason),
+    Closed(Box<CloseReason>),
     /// The connection was closed before any of it was written.
-    Unsent(CloseReason),
+    Unsent(Box<CloseReason>),
 }
 
 impl Shared {
@@ -202,6 +211,7 @@ impl Shared {
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),
             base: now(),
+            mux_start: std::array::from_fn(|at| mux_prefix.get(at).copied().unwrap_or_default()),
             mux_prefix: mux_prefix.into(),
         })
     }
@@ -315,6 +325,7 @@ impl Core {
             moving: None,
             stage: Stage::Open,
             batch: Batch::new(),
+            free_until: 0,
             changes: Vec::new(),
             fences: Fences::default(),
             next_sid: MUX_SID + 1,
@@ -334,6 +345,28 @@ impl Core {
             ledger: Ledger::default(),
             drain_report: None,
         }
+    }
+
+    /// The next message is looked at again: there is a reason to refuse it or to let it wait.
+    pub(crate) fn reconsider(&mut self) {
+        self.free_until = 0;
+    }
+
+    /// What `free_until` may be, where `room` is what the driver's share leaves of the limit of the outbox.
+    pub(crate) fn unconditional(&self, room: usize) -> usize {
+        if self.stage == Stage::Open && self.moving.is_none() && self.headers {
+            room.min(self.max_payload).min(BURST)
+        } else {
+            0
+        }
+    }
+
+    /// A message with so many bytes of headers and payload is in the outbox, which was `idle` before.
+    #[inline]
+    pub(crate) fn note_published(&mut self, size: usize, idle: bool) -> Option<Waker> {
+        self.ledger.published += 1;
+        self.ledger.published_bytes += size as u64;
+        if idle && self.up { self.driver.take() } else { None }
     }
 
     /// Appends frames that are not messages; to be called while the connection is up.

@@ -76,6 +76,7 @@ impl Driver {
         std::mem::take(&mut core.batch).salvage(&mut kept);
         let kept_messages = kept.messages();
         core.batch = kept;
+        core.reconsider();
         let fences = core.fences.take_all().collect();
         let ledger = &mut core.ledger;
         let written = ledger.taken.saturating_sub(in_flight) + salvage.written;
@@ -122,6 +123,7 @@ impl Driver {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
+        self.wake_all_answered();
         let (stock, fences) = self.take_stock();
         let kept = self.kept_requests();
         let (room, changes) = {
@@ -129,6 +131,7 @@ impl Driver {
             core.ledger.lost += stock.kept;
             core.batch = Batch::new();
             core.stage = Stage::Closed(reason.clone());
+            core.reconsider();
             core.driver = None;
             let (lost, maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
             core.drain_report = self.ending.report().map(|report| DrainReport { lost, maybe_lost, ..report });
@@ -145,8 +148,8 @@ impl Driver {
         for entry in entries {
             entry.route.end(end.clone());
         }
-        self.fail_requests(u64::MAX, &kept, &Failure::Closed(reason.clone()));
-        self.fail_requests(u64::MAX, &[], &Failure::Unsent(reason.clone()));
+        self.fail_requests(u64::MAX, &kept, &Failure::Closed(reason.clone().into()));
+        self.fail_requests(u64::MAX, &[], &Failure::Unsent(reason.clone().into()));
         let mut wakers = room;
         self.shared.waits().timers.fire_all(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);

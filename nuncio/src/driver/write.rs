@@ -71,6 +71,7 @@ impl Driver {
             core.ledger.taken += self.writing.messages();
             core.ledger.in_flight = self.writing.messages();
             core.ledger.in_flight_bytes = self.writing.len();
+            core.reconsider();
         }
         let room = std::mem::take(&mut core.room);
         drop(core);
@@ -101,6 +102,7 @@ impl Driver {
         let mut core = self.shared.core();
         core.ledger.in_flight = self.writing.messages();
         core.ledger.in_flight_bytes = self.writing.len();
+        core.reconsider();
         core.driver = Some(cx.waker().clone());
         drop(core);
         self.writing.remaining() > 0

@@ -17,6 +17,9 @@ pub(crate) const RETRIES: u32 = 2;
 /// The wait before that (ADR-22).
 pub(crate) const RETRY_WAIT: Duration = Duration::from_millis(250);
 
+/// The least that an attempt waits for its answer.
+const SHORTEST_SHARE: Duration = Duration::from_millis(50);
+
 /// The options of a publish about time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -30,9 +33,11 @@ impl Patience {
         Self { timeout, retries: RETRIES, retry_wait: RETRY_WAIT }
     }
 
-    /// How long one attempt of a message that can be sent again waits for its answer.
+    /// How long one attempt of a message that can be sent again waits for its answer: long enough for one, however many
+    /// there may be.
     pub(crate) fn share(&self) -> Duration {
-        self.timeout / self.retries.saturating_add(1)
+        let share = self.timeout / self.retries.saturating_add(1);
+        share.max(SHORTEST_SHARE).min(self.timeout)
     }
 }
 
@@ -106,12 +111,12 @@ impl Attempts {
             Err(Failure::Disconnected) => self.doubted(Uncertain::Disconnected, sent, now),
             Err(Failure::InboxDenied) => Verdict::Done(Err(sent.unknown(Uncertain::InboxDenied))),
             Err(Failure::InboxRefused(error)) => {
-                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(error))))
+                Verdict::Done(Err(sent.unknown(Uncertain::InboxRefused(*error))))
             }
             Err(Failure::Unsent(reason)) => {
-                Verdict::Done(Err(self.unsent(ConnectionClosed { reason }.into(), sent, patience)))
+                Verdict::Done(Err(self.unsent(ConnectionClosed { reason: *reason }.into(), sent, patience)))
             }
-            Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(reason)))),
+            Err(Failure::Closed(reason)) => Verdict::Done(Err(sent.unknown(Uncertain::Closed(*reason)))),
         }
     }
 
@@ -197,4 +202,20 @@ pub(crate) fn concluded(
         Err(error) => return Err(PublishError::NotSent(error)),
     };
     Err(sent.unknown(cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_without_number_do_not_follow_each_other_at_once() {
+        let share = |timeout, retries| {
+            let timeout = Duration::from_millis(timeout);
+            Patience { retries, ..Patience::new(timeout) }.share().as_millis()
+        };
+        assert_eq!(share(3000, 2), 1000);
+        assert_eq!(share(3000, u32::MAX), 50);
+        assert_eq!(share(10, 2), 10);
+    }
 }

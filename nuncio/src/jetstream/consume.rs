@@ -105,7 +105,8 @@ impl Future for Consume<'_> {
 /// the consumer or stream is gone, pulls are refused, or the connection is closed. What it recovers from by itself is told
 /// by [`events`](Self::events).
 ///
-/// It works while it is awaited: it has no task. Messages that have arrived wait in memory, at most as many as were asked
+/// It works while it is awaited: it has no task. Having asked for more while messages are queued it gives way once, so that
+/// the connection writes that. Messages that have arrived wait in memory, at most as many as were asked
 /// for, and the server waits for their acknowledgement in the meantime; see [`JsMessage::keep_alive`].
 ///
 /// Dropping it is as [`stop`](Self::stop).

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::Message;
+use crate::driver::wait::instant_after;
 use crate::jetstream::asking::jittered;
 use crate::jetstream::engine::{Engine, Taken, forward};
 use crate::jetstream::ground::{Answer, Ground, Task};
@@ -134,7 +135,9 @@ impl Maker {
         if self.created.is_some() && !verify {
             return Ok(self.created);
         }
-        let js = self.js.clone().timeout(self.js.timeout.min(LOOK));
+        // What is not told in time is taken to be as before; so the first time it may take longer.
+        let limit = if self.created.is_some() { LOOK } else { self.js.timeout };
+        let js = self.js.clone().timeout(self.js.timeout.min(limit));
         match js.call::<_, Created>(&["STREAM.INFO", &self.stream], &()).await {
             Ok(Created { created }) if self.created.is_some_and(|known| known != created) => {
                 let error = Error::Option {
@@ -194,6 +197,8 @@ pub(crate) struct OrderedEngine {
     pub(crate) machine: Ordered,
     maker: Maker,
     first: First,
+    /// So long the first consumer is tried to be made again when nobody answers.
+    until: Instant,
     /// The serials of consumers that are being deleted.
     leaving: Vec<u64>,
 }
@@ -208,7 +213,8 @@ enum First {
 
 impl OrderedEngine {
     pub(crate) fn new(machine: Ordered, maker: Maker) -> Self {
-        Self { machine, maker, first: First::Open, leaving: Vec::new() }
+        let until = instant_after(maker.js.timeout);
+        Self { machine, maker, first: First::Open, until, leaving: Vec::new() }
     }
 
     /// Whether it is known what came of the first consumer.
@@ -306,7 +312,11 @@ impl Engine for OrderedEngine {
                     self.maker.created = None;
                 }
                 let waits = kind == CreateFailure::StreamMissing && self.machine.waits_for_stream();
-                if !waits && let First::Open = self.first {
+                let silent = (error.is_timeout() || error.is_disconnected()) && now < self.until;
+                if !waits
+                    && !silent
+                    && let First::Open = self.first
+                {
                     self.first = First::Refused(error);
                 }
                 self.machine.create_failed(serial, kind, now);

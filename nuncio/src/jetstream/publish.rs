@@ -122,7 +122,7 @@ impl<'a> Publish<'a> {
         let patience = self.patience;
         let attempts = self.attempts.insert(Attempts::new(&patience, instant_after(patience.timeout)));
         self.draft.message.again = true;
-        Slot::open(self.shared, &mut self.draft.message, false, false, patience.timeout, cx)
+        Slot::open(Arc::clone(self.shared), &mut self.draft.message, false, false, patience.timeout, cx)
             .map_err(|error| attempts.unsent(error, &self.draft.sent(), &patience))
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::string_slice, unreachable_pub)]
 
 mod after;
+mod burst;
 mod cancel;
 mod clock;
 mod cuts;

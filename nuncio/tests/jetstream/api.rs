@@ -240,6 +240,23 @@ async fn calls_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn sixty_four_calls_are_made_at_once_unless_told_otherwise() {
+    let (_server, nc, _) = start().await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..70 {
+        let js = js.clone();
+        calls.spawn(async move { js.delete_stream(&format!("S{n}")).await });
+    }
+    for _ in 0..64 {
+        soon(asked.next()).await.unwrap();
+    }
+    nc.flush().await.unwrap();
+    assert!(asked.try_next().is_none(), "more than 64 are in flight");
+}
+
+#[tokio::test]
 async fn a_call_that_is_given_up_makes_room_and_is_in_nobodys_way() {
     let (_server, nc, _) = start().await;
     let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
@@ -248,10 +265,10 @@ async fn a_call_that_is_given_up_makes_room_and_is_in_nobodys_way() {
     let first = tokio::spawn(async move { first.delete_stream("FIRST").await });
     soon(asked.next()).await.unwrap();
     let second = tokio::spawn(async move { second.delete_stream("SECOND").await });
+    // So that it waits before the third.
+    tokio::task::yield_now().await;
     let third = async { js.delete_stream("THIRD").await };
     let giving_up = async {
-        // Once all wait.
-        tokio::task::yield_now().await;
         second.abort();
         first.abort();
         let request = asked.next().await.unwrap();

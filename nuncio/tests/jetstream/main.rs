@@ -35,6 +35,7 @@ mod levels;
 mod lists;
 mod ordered;
 mod outage;
+mod pace;
 mod peers;
 mod priority;
 mod publish;

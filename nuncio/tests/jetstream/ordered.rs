@@ -101,9 +101,8 @@ async fn the_last_messages_per_subject_come_once_when_their_round_is_interrupted
     let (_server, nc, js) = start().await;
     stream(&nc, "S", "").await;
     for (subject, text) in [("a", "old a"), ("a", "a"), ("b", "old b"), ("c", "c"), ("b", "b")] {
-        nc.publish(format!("S.{subject}"), text).await.unwrap();
+        js.publish(format!("S.{subject}"), text).await.unwrap();
     }
-    nc.flush().await.unwrap();
     let mut messages =
         js.ordered_consumer("S").deliver_policy(DeliverPolicy::LastPerSubject).max_messages(1).await.unwrap();
     assert_eq!(messages.pending_at_start(), 3);
@@ -240,4 +239,40 @@ async fn it_works_on_a_bare_thread() {
         })
     });
     assert_eq!(count.await, 10);
+}
+
+#[tokio::test]
+async fn a_part_that_nobody_answers_for_is_made_anew_under_another_name() {
+    let (_server, nc, _) = start().await;
+    stream(&nc, "S", "").await;
+    // What a server says of a consumer, and of its stream.
+    let made =
+        raw(&nc, "CONSUMER.CREATE.S.C", r#"{"stream_name":"S","config":{"name":"C"}}"#).await.to_string();
+    let info = raw(&nc, "STREAM.INFO.S", "").await.to_string();
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    // The meta leader gives the first one to a server that is gone.
+    let playing = async {
+        let mut deleted = false;
+        loop {
+            let call = asked.next().await.unwrap();
+            let subject = call.subject().to_string();
+            match subject.split('.').nth(2) {
+                Some("INFO") => call.respond(info.as_str()).await.unwrap(),
+                Some("CREATE") if subject.ends_with("_2") => {
+                    call.respond(made.as_str()).await.unwrap();
+                    return deleted;
+                }
+                Some("DELETE") => {
+                    assert!(subject.ends_with("_1"));
+                    deleted = true;
+                    call.respond(r#"{"success":true}"#).await.unwrap();
+                }
+                _ => {}
+            }
+        }
+    };
+    let (messages, deleted) = both(js.ordered_consumer("S"), playing).await;
+    assert!(messages.unwrap().consumer_name().ends_with("_2"));
+    assert!(deleted, "what may be made late is deleted");
 }

@@ -140,6 +140,8 @@ pub(crate) async fn start() -> (NatsServer, Client, JetStream) {
 
 /// Waits until three servers of a new cluster take a stream: at first some count as offline.
 pub(crate) async fn settled(js: &JetStream) {
+    // What is asked of servers that have no leader is not answered.
+    let js = js.clone().timeout(Duration::from_secs(2));
     let taken = async || {
         let stream = js.create_stream(StreamConfig::new("FIRST").num_replicas(3)).await.ok()?;
         stream.delete().await.ok()

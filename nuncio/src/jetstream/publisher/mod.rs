@@ -129,7 +129,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Sends a message once there is room in the window.
+    /// Sends a message once there is room in the window. After 128 messages in a row that did not wait it gives way once, so
+    /// that the connection writes them.
     ///
     /// ```no_run
     /// # async fn f(publisher: nuncio::jetstream::Publisher) -> Result<(), nuncio::Error> {

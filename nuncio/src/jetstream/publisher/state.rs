@@ -26,7 +26,7 @@ use crate::request::failed;
 const SPAN: usize = 8;
 
 /// After so many messages in a row a sender lets the connection write.
-const BURST: usize = 64;
+const BURST: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -183,6 +183,16 @@ impl State {
         }
     }
 
+    /// The usual end: the message is stored, and nobody will ask about it. True if it was that.
+    pub(super) fn take_stored(&mut self, ended: &Ended<Message, Failure>, effects: &mut Effects) -> bool {
+        let Ok(reply) = &ended.result else { return false };
+        let stored = self.is_stored_unseen(ended.tag, reply.payload());
+        if stored {
+            self.finish(ended.tag, None, effects);
+        }
+        stored
+    }
+
     /// Takes in what ended a request.
     pub(super) fn take_end(
         &mut self,
@@ -193,11 +203,6 @@ impl State {
         effects: &mut Effects,
     ) {
         let (number, token) = (ended.tag, ended.token);
-        if let Ok(reply) = &ended.result
-            && self.is_stored_unseen(number, reply.payload())
-        {
-            return self.finish(number, None, effects);
-        }
         let open = ended.result.is_err();
         let Some(entry) =
             self.index(number).and_then(|index| self.entries.get_mut(index)).filter(|entry| !entry.over)

@@ -109,6 +109,7 @@ impl Window {
             let mut effects = Effects::default();
             {
                 let mut state = lock(&self.state);
+                ended.retain(|ended| !state.take_stored(ended, &mut effects));
                 for ended in ended.drain(..) {
                     state.take_end(self.shared(), ended, &self.patience, now, &mut effects);
                 }

@@ -1,9 +1,9 @@
 //! Units of publishing.
 
-use std::task::Wake;
+use std::task::{Wake, Waker};
 
 use super::*;
-use crate::Client;
+use crate::{Client, WhenFull};
 
 #[test]
 fn empty_headers_do_not_count_against_the_limit_since_they_are_not_sent() {
