@@ -52,6 +52,15 @@ impl Failure {
         Self::Told(Code::Connection, message.into())
     }
 
+    fn graded(timeout: bool, disconnected: bool, message: String) -> Self {
+        let code = match (timeout, disconnected) {
+            (true, _) => Code::Timeout,
+            (false, true) => Code::Connection,
+            (false, false) => Code::Error,
+        };
+        Self::Told(code, message)
+    }
+
     /// Puts what was to be done before the message.
     pub(crate) fn about(self, what: &str) -> Self {
         match self {
@@ -193,9 +202,7 @@ impl From<jetstream::PublishError> for Failure {
         match error {
             jetstream::PublishError::Option { .. } => Self::usage(error.to_string()),
             jetstream::PublishError::NotSent(error) => error.into(),
-            error if error.is_timeout() => Self::timeout(error.to_string()),
-            error if error.is_disconnected() => Self::connection(error.to_string()),
-            error => Self::error(error.to_string()),
+            error => Self::graded(error.is_timeout(), error.is_disconnected(), error.to_string()),
         }
     }
 }
@@ -207,22 +214,14 @@ impl From<jetstream::ConsumeError> for Failure {
             jetstream::ConsumeError::Subscribe(error) => error.into(),
             jetstream::ConsumeError::Closed(closed) => closed.into(),
             jetstream::ConsumeError::Api(error) => (*error).into(),
-            error if error.is_timeout() => Self::timeout(error.to_string()),
-            error if error.is_disconnected() => Self::connection(error.to_string()),
-            error => Self::error(error.to_string()),
+            error => Self::graded(error.is_timeout(), error.is_disconnected(), error.to_string()),
         }
     }
 }
 
 impl From<jetstream::AckError> for Failure {
     fn from(error: jetstream::AckError) -> Self {
-        if error.is_timeout() {
-            Self::timeout(error.to_string())
-        } else if error.is_disconnected() {
-            Self::connection(error.to_string())
-        } else {
-            Self::error(error.to_string())
-        }
+        Self::graded(error.is_timeout(), error.is_disconnected(), error.to_string())
     }
 }
 

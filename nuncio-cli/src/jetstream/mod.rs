@@ -39,14 +39,28 @@ impl Api {
         }
     }
 
-    fn given(&self) -> bool {
-        self.js_domain.is_some() || self.js_api_prefix.is_some()
+    /// Options are checked when they are read; this is for what a context says.
+    fn check(&self) -> Result<(), Failure> {
+        let wrong =
+            |field: &str, problem: String| Failure::usage(format!("{field} of the context: {problem}"));
+        if let Some(prefix) = &self.js_api_prefix {
+            names::prefix(prefix).map_err(|problem| wrong("jetstream_api_prefix", problem))?;
+        }
+        if let Some(domain) = &self.js_domain {
+            names::domain(domain).map_err(|problem| wrong("jetstream_domain", problem))?;
+        }
+        Ok(())
+    }
+
+    fn or_of<'a>(&'a self, settings: &'a Settings) -> &'a Self {
+        let given = self.js_domain.is_some() || self.js_api_prefix.is_some();
+        if given { self } else { &settings.api }
     }
 
     /// JetStream over a connection; each call may take as long as --timeout says.
     pub(crate) fn over(&self, client: &nuncio::Client, settings: &Settings) -> JetStream {
         let js = client.jetstream().timeout(settings.timeout);
-        let api = if self.given() { self } else { &settings.api };
+        let api = self.or_of(settings);
         match (&api.js_api_prefix, &api.js_domain) {
             (Some(prefix), _) => js.prefix(prefix),
             (None, Some(domain)) => js.domain(domain),
@@ -54,7 +68,9 @@ impl Api {
         }
     }
 
+    /// Connects, if JetStream can be there.
     pub(crate) async fn connect(&self, settings: &Settings) -> Result<JetStream, Failure> {
+        self.or_of(settings).check()?;
         Ok(self.over(&connect(settings).await?, settings))
     }
 }

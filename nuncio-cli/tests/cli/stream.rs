@@ -327,6 +327,11 @@ async fn no_answer_in_time_is_a_timeout_that_names_the_stream() {
 async fn a_prefix_that_cannot_be_is_a_usage_error() {
     let server = Server::start().await.unwrap();
     run(client(&server, &["stream", "ls", "--js-api-prefix", "a..b"])).await.failed(2, &["prefix"]);
+    for (field, value) in [("jetstream_api_prefix", "a..b"), ("jetstream_domain", "a.b")] {
+        let dir = crate::context::contexts(&[("wrong", format!(r#"{{"{field}":"{value}"}}"#))]);
+        let arguments = ["--context", "wrong", "stream", "ls", "--server", "127.0.0.1:1"];
+        run(crate::context::with(&dir, &arguments)).await.failed(2, &[field]);
+    }
     run(program(&["stream", "ls", "--js-api-prefix", "a", "--js-domain", "b"]))
         .await
         .failed(2, &["--js-api-prefix", "--js-domain"]);

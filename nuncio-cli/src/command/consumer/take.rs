@@ -85,7 +85,7 @@ impl Consume {
                 _ = stop.reason() => return Ok(()),
             };
             notes::take(&taker.nc);
-            let done = taker.endless(self.count, self.wait, &mut out, &stop).await;
+            let done = taker.endless(self.count, self.wait, &settings, &mut out, &stop).await;
             taker.nc.close().await;
             done?;
             Ok(out.flush()?)
@@ -158,7 +158,7 @@ impl Taker {
     async fn batch(&self, count: u64, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
         let wait = settings.timeout;
         let mut messages = self.consumer.fetch(count).expires(wait).await?;
-        let shown = self.progress(settings.json, Some(count));
+        let shown = self.progress(settings, Some(count));
         let mut taken = 0;
         while let Some(message) = messages.next().await {
             self.take(&message?, out).await?;
@@ -173,6 +173,7 @@ impl Taker {
         &self,
         count: Option<u64>,
         wait: Option<Duration>,
+        settings: &Settings,
         out: &mut Output,
         stop: &Stop,
     ) -> Result<(), Failure> {
@@ -181,7 +182,7 @@ impl Taker {
             consume = consume.stop_after(count);
         }
         let mut messages = consume.await?;
-        let shown = self.progress(false, count);
+        let shown = self.progress(settings, count);
         let mut taken = 0;
         loop {
             let message = tokio::select! {
@@ -198,9 +199,9 @@ impl Taker {
     }
 
     /// Drawn only where the messages do not go to the terminal themselves.
-    fn progress(&self, quiet: bool, count: Option<u64>) -> Progress {
+    fn progress(&self, settings: &Settings, count: Option<u64>) -> Progress {
         let what = format!("taking from {}", self.which.named());
-        Progress::new(quiet || stdout().is_terminal(), &what, count, Unit::Messages)
+        Progress::new(settings.json || stdout().is_terminal(), &what, count, Unit::Messages)
     }
 
     /// Prints a message, and only then acknowledges it: one that nobody has read comes again.
