@@ -100,7 +100,7 @@ async fn nothing_is_lost_and_nothing_stalls_while_leaders_step_down_and_servers_
         trouble.kills, trouble.step_downs, stalls.leaderless
     );
     println!(
-        "published {}, acked {}, not known at first {}, not stored at first {}, in the stream {}",
+        "published {}, acked {}, unknown {}, refused {}, in the stream {}",
         ended.published,
         ended.acked.len(),
         ended.unknown,
