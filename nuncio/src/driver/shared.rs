@@ -69,8 +69,8 @@ pub(crate) struct Core {
     pub(crate) stage: Stage,
     /// Encoded and not yet taken by the driver.
     pub(crate) batch: Batch,
-    /// A message that leaves no more than so many bytes in `batch` is taken without a look at anything else. What it
-    /// follows from does not become stricter without [`Core::reconsider`].
+    /// A message that leaves fewer bytes than this in `batch` is taken without a look at anything else; with 0 none is, not
+    /// even an empty one. What it follows from does not become stricter without [`Core::reconsider`].
     pub(crate) free_until: usize,
     /// What changed about subscriptions, in order, for the driver's registry.
     pub(crate) changes: Vec<Change>,

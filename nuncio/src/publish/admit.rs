@@ -25,7 +25,7 @@ impl Outgoing<'_> {
         let size = self.size();
         let mut core = shared.core();
         // Nearly always one comparison; the messages in between find out again why there is no more.
-        if core.batch.len() + size > core.free_until
+        if core.batch.len() + size >= core.free_until
             && let Some(answer) = self.consider(&mut core, shared, size, waker)
         {
             return answer;
