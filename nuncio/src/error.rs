@@ -43,40 +43,56 @@ pub use subscribe::SubscribeError;
 /// Any error of this crate, for functions that pass on several kinds.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum Error {
+    /// A connection could not be made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// A message could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// A message that was published could not be confirmed.
     #[error(transparent)]
     Confirm(#[from] ConfirmError),
+    /// A subscription could not be made.
     #[error(transparent)]
     Subscribe(#[from] SubscribeError),
+    /// A request had no reply.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// A flush was not answered.
     #[error(transparent)]
     Flush(#[from] FlushError),
+    /// A drain could not be begun or ended.
     #[error(transparent)]
     Drain(#[from] DrainError),
+    /// The server did not tell who the user is.
     #[error(transparent)]
     UserInfo(#[from] UserInfoError),
+    /// Credentials could not be read or used.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The connection is closed.
     #[error(transparent)]
     Closed(#[from] ConnectionClosed),
+    /// A header cannot be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// A payload is not of the type that was asked for, or a value could not be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// A call of JetStream's API failed.
     #[error(transparent)]
     JetStream(#[from] crate::jetstream::Error),
+    /// A message was not stored in a stream, or that is unknown.
     #[error(transparent)]
     JetStreamPublish(#[from] crate::jetstream::PublishError),
+    /// The messages of a consumer have ended, or could not be begun.
     #[error(transparent)]
     Consume(#[from] crate::jetstream::ConsumeError),
+    /// A message could not be acknowledged.
     #[error(transparent)]
     Ack(#[from] crate::jetstream::AckError),
+    /// Messages of a publisher were not stored, or that is unknown.
     #[error(transparent)]
     JetStreamUnconfirmed(#[from] crate::jetstream::Unconfirmed),
 }
