@@ -64,6 +64,8 @@ pub(crate) struct Driver {
     answered: VecDeque<Waker>,
     /// How many of them go on at once.
     at_once: usize,
+    /// Rounds of them since orders and the time had their turn.
+    rounds: u32,
     alarm: Alarm,
     ending: Ending,
     first_messages: Vec<FirstMessage>,
@@ -93,6 +95,7 @@ impl Driver {
             pass: Pass::default(),
             answered: VecDeque::new(),
             at_once: 0,
+            rounds: 0,
             alarm: Alarm::default(),
             ending: Ending::None,
             first_messages: Vec::new(),

@@ -23,5 +23,6 @@ mod rolling;
 mod session;
 mod silent;
 mod slow;
+mod turns;
 mod waits;
 mod wire;
