@@ -83,7 +83,7 @@ impl Driver {
                 let _ = done.send(self.denials.contain(subject, since));
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
-            Waiter::Drain => self.ending.answered(),
+            Waiter::Drain => self.end_confirmed(),
             Waiter::Leave => self.leaving.answered(),
         }
     }

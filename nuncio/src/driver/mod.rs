@@ -68,6 +68,8 @@ pub(crate) struct Driver {
     rounds: u32,
     alarm: Alarm,
     ending: Ending,
+    /// `PING`s of the ending that are not answered.
+    end_questions: u32,
     first_messages: Vec<FirstMessage>,
     /// The last refusal of credentials by each server.
     refusals: HashMap<ServerId, ServerError>,
@@ -98,6 +100,7 @@ impl Driver {
             rounds: 0,
             alarm: Alarm::default(),
             ending: Ending::None,
+            end_questions: 0,
             first_messages: Vec::new(),
             refusals: HashMap::new(),
             outdated: None,

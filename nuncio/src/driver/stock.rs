@@ -113,7 +113,7 @@ impl Driver {
                 | Waiter::Renewal(_) => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
-                Waiter::Drain => self.ending.interrupted(),
+                Waiter::Drain => self.end_interrupted(),
             }
         }
     }

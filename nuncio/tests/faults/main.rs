@@ -10,6 +10,7 @@ mod cuts;
 mod defaults;
 mod down;
 mod drops;
+mod ending;
 mod evil;
 mod handshake;
 mod hostile;
