@@ -63,6 +63,7 @@ impl Driver {
             (fence, is_all)
         };
         link.unconfirmed = 0;
+        link.goes_on();
         self.decided(fence.announced);
         self.denials.answered();
         link.confirm_at = None;

@@ -228,6 +228,8 @@ impl Driver {
                 link.take_over(&mut core);
                 core.up = true;
                 core.moving = None;
+                // This is the new connection that was asked for meanwhile.
+                core.orders.reconnect = false;
                 break (over, std::mem::take(&mut core.room));
             }
             drop(core);
