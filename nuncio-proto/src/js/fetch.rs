@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::js::output::{End, Event, Output};
 use crate::js::pace::Pace;
-use crate::js::pull::{Body, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
+use crate::js::pull::{Body, LONGEST, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
 use crate::js::status::{PullStatus, StatusKind};
 
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
@@ -116,7 +116,7 @@ impl Fetch {
     pub fn new(config: FetchConfig, now: Instant) -> Self {
         let wait = if config.no_wait { PROMPT } else { config.expires };
         Self {
-            deadline: now + wait.min(Duration::from_secs(100 * 365 * 24 * 3600)),
+            deadline: now + wait.min(LONGEST),
             open: None,
             next: config.first_id,
             left: config.batch(),

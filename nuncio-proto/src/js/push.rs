@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::js::output::{End, Event, Output, Presence};
+use crate::js::pull::LONGEST;
 use crate::js::status::{PullStatus, StatusKind};
 
 /// The client's part of a push consumer.
@@ -37,7 +38,9 @@ impl Push {
     /// A consumer with that idle heartbeat, if it has one, that ends after so many messages.
     pub fn new(heartbeat: Option<Duration>, stop_after: Option<u64>, now: Instant) -> Self {
         Self {
-            heartbeat: heartbeat.filter(|heartbeat| !heartbeat.is_zero()),
+            heartbeat: heartbeat
+                .filter(|heartbeat| !heartbeat.is_zero())
+                .map(|heartbeat| heartbeat.min(LONGEST)),
             stop_after,
             connected: true,
             waiting: false,

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::string_slice, unreachable_pub)]
 
+mod ack_next;
 mod after;
 mod burst;
 mod cancel;

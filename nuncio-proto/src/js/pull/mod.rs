@@ -8,8 +8,8 @@ mod statuses;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub(crate) use config::{Body, UNBOUNDED, heartbeat, nanos};
-pub use config::{MIN_EXPIRES, Priority, PullConfig};
+pub use config::{Adapt, MIN_EXPIRES, Priority, PullConfig};
+pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat, nanos};
 pub(crate) use statuses::final_end;
 
 use crate::js::output::{End, Event, Output, Presence};

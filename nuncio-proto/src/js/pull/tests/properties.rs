@@ -72,7 +72,7 @@ fn config() -> impl Strategy<Value = PullConfig> {
                     threshold_messages,
                     threshold_bytes,
                     stop_after,
-                    adapt,
+                    adapt: Adapt { messages: adapt, bytes: adapt, expires: adapt },
                     seed,
                     ..PullConfig::default()
                 }
