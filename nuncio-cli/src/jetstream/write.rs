@@ -31,13 +31,15 @@ pub(crate) trait Configured: Target {
 }
 
 /// What is done with a target and a configuration.
+pub(crate) enum Verb {
+    Add,
+    Edit,
+    Ensure,
+}
+
+/// A verb as a type, so that each has a syntax of its own.
 pub(crate) trait Writing: Debug + 'static {
-    async fn run<T: Configured>(
-        target: &T,
-        wanted: &T::Wanted,
-        settings: &Settings,
-        out: &mut Output,
-    ) -> Result<(), Failure>;
+    const VERB: Verb;
 }
 
 #[derive(Debug)]
@@ -50,37 +52,15 @@ pub(crate) struct Edit;
 pub(crate) struct Ensure;
 
 impl Writing for Add {
-    async fn run<T: Configured>(
-        target: &T,
-        wanted: &T::Wanted,
-        settings: &Settings,
-        out: &mut Output,
-    ) -> Result<(), Failure> {
-        let made = target.add(settings, wanted).await?;
-        made.map_or(Ok(()), |info| Ok(out.show(&info)?))
-    }
+    const VERB: Verb = Verb::Add;
 }
 
 impl Writing for Edit {
-    async fn run<T: Configured>(
-        target: &T,
-        wanted: &T::Wanted,
-        settings: &Settings,
-        out: &mut Output,
-    ) -> Result<(), Failure> {
-        tell(target, target.edit(settings, wanted).await?, out)
-    }
+    const VERB: Verb = Verb::Edit;
 }
 
 impl Writing for Ensure {
-    async fn run<T: Configured>(
-        target: &T,
-        wanted: &T::Wanted,
-        settings: &Settings,
-        out: &mut Output,
-    ) -> Result<(), Failure> {
-        tell(target, target.ensure(settings, wanted).await?, out)
-    }
+    const VERB: Verb = Verb::Ensure;
 }
 
 fn tell<T: Target>(target: &T, done: Done, out: &mut Output) -> Result<(), Failure> {
@@ -102,6 +82,13 @@ pub(crate) struct Write<V: Writing, T: Configured> {
 impl<V: Writing, T: Configured> Write<V, T> {
     pub(crate) fn resolve(self) -> Result<Job, Failure> {
         let (which, wanted) = (self.which, T::wanted(self.options)?);
-        Ok(Job::brief(async move |settings, out| V::run(&which, &wanted, settings, out).await))
+        Ok(Job::brief(async move |settings, out| match V::VERB {
+            Verb::Add => {
+                let made = which.add(settings, &wanted).await?;
+                made.map_or(Ok(()), |info| Ok(out.show(&info)?))
+            }
+            Verb::Edit => tell(&which, which.edit(settings, &wanted).await?, out),
+            Verb::Ensure => tell(&which, which.ensure(settings, &wanted).await?, out),
+        }))
     }
 }
