@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used, clippy::unwrap_used)]
 
 pub(crate) mod frames;
+mod js;
 pub(crate) mod ops;
 pub(crate) mod reference;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::{
     websocket::Role,
 };
 use frames::Rules;
+pub use js::{ack_subjects, api_replies, statuses};
 use ops::Op;
 use reference::Peer;
 

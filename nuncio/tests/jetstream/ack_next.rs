@@ -3,21 +3,10 @@
 use std::time::Duration;
 
 use nuncio::Client;
-use nuncio::jetstream::{AckError, ConsumeEnd, Consumer, JetStream, JsMessage};
+use nuncio::jetstream::{AckError, ConsumeEnd, JsMessage};
 use nuncio_testkit::{Cut, Proxy, eventually_async};
 
 use crate::support::*;
-
-async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
-    stream(nc, "S", "").await;
-    consumer(nc, "S", "C", more).await;
-    fill(nc, "S", messages).await;
-    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
-}
-
-async fn one(consumer: &Consumer) -> JsMessage {
-    soon(consumer.next()).await.unwrap().expect("there is a message")
-}
 
 async fn floor(nc: &Client) -> u64 {
     consumer_info(nc, "S", "C").await["ack_floor"]["stream_seq"].as_u64().unwrap()

@@ -8,6 +8,8 @@
     clippy::string_slice
 )]
 
+#[path = "../common/bare.rs"]
+mod bare;
 #[allow(dead_code, reason = "each module needs some of it")]
 mod support;
 
