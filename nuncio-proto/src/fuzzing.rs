@@ -21,7 +21,7 @@ use crate::{
     websocket::Role,
 };
 use frames::Rules;
-pub use js::{ack_subjects, api_replies, statuses};
+pub use js::{ack_subjects, api_replies, pubacks, statuses};
 use ops::Op;
 use reference::Peer;
 

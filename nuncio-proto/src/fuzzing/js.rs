@@ -4,6 +4,7 @@ use crate::header::{self, HeaderView};
 use crate::js::ack::Delivery;
 use crate::js::api::{consumer::ConsumerInfo, stream::StreamInfo};
 use crate::js::error::Response;
+use crate::js::puback::PubAck;
 use crate::js::status::{PullStatus, StatusKind};
 
 /// The reply subject of a message from a consumer: its tokens are those between the dots.
@@ -44,6 +45,23 @@ pub fn api_replies(reply: &[u8]) {
     if let Ok(Ok(info)) = Response::<ConsumerInfo>::parse(reply) {
         again(&info);
     }
+}
+
+/// The answer to a message that was published: what is taken for an acknowledgement is JSON, and says just that.
+pub fn pubacks(reply: &[u8]) {
+    let Ok(Ok(ack)) = PubAck::parse(reply) else { return };
+    serde_json::from_slice::<serde::de::IgnoredAny>(reply).expect("what is no JSON is no acknowledgement");
+    let known = PubAck::parse_known(reply, &mut Some(ack.stream.clone()));
+    assert_eq!(known.ok().and_then(Result::ok).as_ref(), Some(&ack), "where the stream is known");
+    // A number that is too large for it may stand in a field that nobody knows.
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(reply) else { return };
+    let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str);
+    let number = |name: &str| json.get(name).and_then(serde_json::Value::as_u64);
+    assert_eq!((Some(&*ack.stream), ack.sequence), (text("stream"), number("seq").unwrap_or(0)));
+    assert_eq!(ack.domain.as_deref(), text("domain").filter(|domain| !domain.is_empty()));
+    assert_eq!(ack.duplicate, json.get("duplicate").is_some_and(|duplicate| duplicate == true));
+    assert_eq!((ack.value.as_deref(), ack.batch.as_deref()), (text("val"), text("batch")));
+    assert_eq!(ack.count, number("count"));
 }
 
 fn again<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(info: &T) {

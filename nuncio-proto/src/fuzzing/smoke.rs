@@ -88,3 +88,8 @@ fn statuses_hold_on_the_corpus() {
 fn api_replies_hold_on_the_corpus() {
     smoke("api_replies", 5_000, super::api_replies);
 }
+
+#[test]
+fn pubacks_hold_on_the_corpus() {
+    smoke("pubacks", 20_000, super::pubacks);
+}
