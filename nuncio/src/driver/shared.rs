@@ -155,7 +155,6 @@ pub(crate) enum Waiter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub(crate) published: u64,
-    pub(crate) published_bytes: u64,
     pub(crate) lost: u64,
     pub(crate) maybe_lost: u64,
     /// In the driver's hands.
@@ -336,11 +335,10 @@ impl Core {
         }
     }
 
-    /// A message with so many bytes of headers and payload is in the outbox, which was `idle` before.
+    /// A message is in the outbox, which was `idle` before.
     #[inline]
-    pub(crate) fn note_published(&mut self, size: usize, idle: bool) -> Option<Waker> {
+    pub(crate) fn note_published(&mut self, idle: bool) -> Option<Waker> {
         self.ledger.published += 1;
-        self.ledger.published_bytes += size as u64;
         if idle && self.up { self.driver.take() } else { None }
     }
 

@@ -38,7 +38,7 @@ impl Outgoing<'_> {
             None => core.batch.publish(&self.subject.0, reply, self.header_map(), &self.payload),
             Some(block) => core.batch.forward(&self.subject.0, reply, block, &self.payload),
         }
-        let waker = core.note_published(size, idle);
+        let waker = core.note_published(idle);
         drop(core);
         if let Some(waker) = subscribed.or(waker) {
             waker.wake();
@@ -215,7 +215,7 @@ pub(crate) fn post(
     }
     let idle = core.batch.is_empty();
     core.batch.publish(subject, reply, None, &outbox::Payload::Borrowed(payload));
-    let waker = core.note_published(size, idle);
+    let waker = core.note_published(idle);
     drop(core);
     waker.into_iter().for_each(Waker::wake);
     Ok(())
