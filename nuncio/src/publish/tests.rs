@@ -35,3 +35,23 @@ async fn a_waker_may_use_the_client() {
     assert!(held_up);
     nc.flush().await.unwrap();
 }
+
+/// Messages that are taken before the connection has to write.
+async fn burst<'a>(payload: impl Fn() -> crate::Payload<'a>) -> usize {
+    let server = nuncio_server::Server::start().await.unwrap();
+    let nc = crate::connect(server.url()).await.unwrap();
+    nc.flush().await.unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    (0..1000).take_while(|_| Pin::new(&mut nc.publish("a", payload())).poll(&mut cx).is_ready()).count()
+}
+
+#[tokio::test]
+async fn a_burst_ends_before_the_message_that_exceeds_it() {
+    let (kib, megabyte) = (bytes::Bytes::from(vec![0; 1024]), bytes::Bytes::from(vec![0; 1 << 20]));
+    let large = bytes::Bytes::from(vec![0; 16 * 1024]);
+    assert_eq!(burst(|| (&kib).into()).await, 124);
+    // What is not copied counts half.
+    assert_eq!(burst(|| (&large).into()).await, 15);
+    assert_eq!(burst(|| (&*large).into()).await, 7);
+    assert_eq!(burst(|| (&megabyte).into()).await, 1, "what exceeds it alone is one");
+}

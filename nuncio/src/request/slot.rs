@@ -179,7 +179,7 @@ impl<S: Borrow<Shared>> Drop for Slot<S> {
 }
 
 fn ready(core: &Core) -> Result<(), RequestError> {
-    match &core.stage {
+    match &core.gate.stage {
         Stage::Open => Ok(()),
         Stage::Closed(reason) => Err(ConnectionClosed { reason: reason.clone() }.into()),
         _ => Err(RequestError::Draining),
