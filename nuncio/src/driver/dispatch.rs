@@ -230,6 +230,7 @@ fn answer(requests: &mut Requests<Message, Failure>, token: Token, reply: Messag
 }
 
 /// Whether a reply is the server's word that nobody subscribes to the subject asked.
+#[inline]
 fn says_nobody(reply: &Message) -> bool {
     reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders)
 }

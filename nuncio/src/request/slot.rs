@@ -141,6 +141,7 @@ impl<S: Borrow<Shared>> Slot<S> {
         self.shared.borrow().note_deadline(deadline);
     }
 
+    #[inline]
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
         let ended = self.shared.borrow().waits().requests.poll(self.token, cx);
         self.freed = !self.many && matches!(ended, Poll::Ready(Ok(_)));
@@ -155,6 +156,7 @@ impl<S: Borrow<Shared>> Slot<S> {
         self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
     }
 
+    #[cold]
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
         match (failure, &self.own) {
             (Failure::InboxDenied, Some(own)) => RequestError::InboxDenied { inbox: shown(&own.reply) },
