@@ -78,6 +78,9 @@ impl Driver {
 
     /// Moves leaving on; true once there is nothing to stay for.
     pub(super) fn has_left(&mut self) -> bool {
+        if matches!(self.leaving, Leaving::No) {
+            return false;
+        }
         let time = now();
         match &mut self.leaving {
             Leaving::No => false,

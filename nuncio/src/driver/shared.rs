@@ -1,11 +1,13 @@
 //! What the handles and the driver of a connection share.
 
+mod deadlines;
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::inbox::{self, Token};
@@ -55,6 +57,8 @@ pub(crate) struct Shared {
     closed: watch::Sender<Option<CloseReason>>,
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
     earliest: AtomicU64,
+    /// There are requests in `waits` whose time has not begun.
+    unstarted: AtomicBool,
     base: Instant,
     /// `<prefix>.<random>.`: what every reply subject of this connection's requests begins with.
     pub(crate) mux_prefix: Box<[u8]>,
@@ -203,6 +207,7 @@ impl Shared {
             counters: Counters::default(),
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),
+            unstarted: AtomicBool::new(false),
             base: now(),
             mux_start: std::array::from_fn(|at| mux_prefix.get(at).copied().unwrap_or_default()),
             mux_prefix: mux_prefix.into(),
@@ -242,43 +247,6 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
-    }
-
-    /// There is a new deadline in `waits`.
-    pub(crate) fn note_deadline(&self, deadline: Instant) {
-        let nanos = self.since_base(deadline);
-        // Mostly something else is due before; that is told without writing.
-        if self.earliest.load(Ordering::Acquire) <= nanos {
-            return;
-        }
-        if self.earliest.fetch_min(nanos, Ordering::AcqRel) > nanos {
-            self.wake_driver();
-        }
-    }
-
-    /// The earliest deadline of `waits`.
-    pub(crate) fn earliest(&self) -> Option<Instant> {
-        match self.earliest.load(Ordering::Acquire) {
-            u64::MAX => None,
-            nanos => Some(self.base + Duration::from_nanos(nanos)),
-        }
-    }
-
-    /// Fails and fires what is due.
-    pub(crate) fn expire(&self, now: Instant, wakers: &mut Vec<Waker>) {
-        let mut waits = self.waits();
-        // A deadline that is armed from here on is after `now`, or lowers the figure again.
-        self.earliest.store(u64::MAX, Ordering::Release);
-        let requests = waits.requests.expire(now, &Failure::Timeout, wakers);
-        let timers = waits.timers.expire(now, wakers);
-        drop(waits);
-        if let Some(next) = requests.into_iter().chain(timers).min() {
-            self.earliest.fetch_min(self.since_base(next), Ordering::AcqRel);
-        }
-    }
-
-    fn since_base(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX - 1)
     }
 
     pub(crate) fn closed(&self) -> watch::Receiver<Option<CloseReason>> {
