@@ -64,7 +64,16 @@ pub fn forward_head(
     block: &[u8],
     payload_len: usize,
 ) {
-    block_head(out, subject, reply, block, payload_len, 0);
+    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + block.len());
+    out.extend_from_slice(b"HPUB ");
+    term(out, subject);
+    if let Some(reply) = reply {
+        out.push(b' ');
+        term(out, reply);
+    }
+    space_and_number(out, block.len());
+    last_length(out, block.len().saturating_add(payload_len));
+    out.extend_from_slice(block);
 }
 
 /// The control line of a `PUB`, and room for `room` bytes and CRLF behind it.
@@ -93,28 +102,17 @@ fn hpub_head(
     if headers.is_empty() {
         return pub_head(out, subject, reply, payload_len, room);
     }
-    block_head(out, subject, reply, headers.block(), payload_len, room);
-}
-
-#[inline(always)]
-fn block_head(
-    out: &mut Vec<u8>,
-    subject: &[u8],
-    reply: Option<&[u8]>,
-    block: &[u8],
-    payload_len: usize,
-    room: usize,
-) {
-    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + block.len() + room);
+    let block_len = headers.encoded_len();
+    out.reserve(OVERHEAD + subject.len() + reply.map_or(0, <[u8]>::len) + block_len + room);
     out.extend_from_slice(b"HPUB ");
     term(out, subject);
     if let Some(reply) = reply {
         out.push(b' ');
         term(out, reply);
     }
-    space_and_number(out, block.len());
-    last_length(out, block.len().saturating_add(payload_len));
-    out.extend_from_slice(block);
+    space_and_number(out, block_len);
+    last_length(out, block_len.saturating_add(payload_len));
+    headers.encode_into(out);
 }
 
 /// `SUB`
@@ -227,7 +225,7 @@ fn last_length(out: &mut Vec<u8>, length: usize) {
     }
 }
 
-#[inline(always)]
+#[inline]
 fn space_and_number(out: &mut Vec<u8>, length: usize) {
     let digit = |power: usize| b'0' + (length / power % 10) as u8;
     match length {

@@ -47,40 +47,6 @@ pub(crate) fn find(s: &[u8], b: u8) -> Option<usize> {
     Some(s.len() - rest.len() + found?)
 }
 
-/// Copies a text to where there is room for just that, and marks what `eight` marks in it.
-#[inline]
-pub(crate) fn copy(to: &mut [u8], text: &[u8], eight: impl Fn(u64) -> u64) -> u64 {
-    let Some(last) = text.last_chunk::<8>() else { return copy_short(to, text, eight) };
-    let mut marks = eight(u64::from_le_bytes(*last));
-    for (to, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(text.as_chunks::<8>().0) {
-        *to = *word;
-        marks |= eight(u64::from_le_bytes(*word));
-    }
-    // It may overlap the one before it.
-    if let Some(to) = to.last_chunk_mut::<8>() {
-        *to = *last;
-    }
-    marks
-}
-
-#[inline]
-fn copy_short(to: &mut [u8], text: &[u8], eight: impl Fn(u64) -> u64) -> u64 {
-    let Some(word) = short(text) else { return 0 };
-    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        if let Some(to) = to.first_chunk_mut::<4>() {
-            *to = *first;
-        }
-        if let Some(to) = to.last_chunk_mut::<4>() {
-            *to = *last;
-        }
-    } else {
-        for (to, b) in to.iter_mut().zip(text) {
-            *to = *b;
-        }
-    }
-    eight(word)
-}
-
 /// Whether any byte is at fault, by a test of eight that marks them.
 #[inline]
 pub(crate) fn any(s: &[u8], eight: impl Fn(u64) -> u64) -> bool {
@@ -118,21 +84,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_copy_is_the_text_and_is_marked_as_it() {
-        for len in 0..=40 {
-            for at in 0..len {
-                let mut text: Vec<u8> = (0..len).map(|n| b'A' + n).collect();
-                text[at as usize] = b'\t';
-                let mut to = vec![0; text.len()];
-                assert_ne!(copy(&mut to, &text, |w| below(w, b' ')), 0);
-                assert_eq!(copy(&mut to, &text, |w| equal(w, 0xff)), 0);
-                assert_eq!(to, text);
-            }
-        }
-        assert_eq!(copy(&mut [], b"", |_| HIGH), 0);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::VERSION;
 use super::error::{HeaderError, validate};
-use super::look_up;
 use super::status::Status;
 use super::view::{Entries, HeaderView, Keys, Values, debug, split_line, split_name};
-use super::wire::{FIRST_LINE, Wire, entry_len, is_bare};
+use super::{FIRST_LINE, VERSION};
+
+const CRLF: [u8; 2] = *b"\r\n";
+/// Room for the version line and a few short entries, so that the usual map allocates once.
+const FIRST_RESERVE: usize = 128;
 
 /// The headers of a message to send.
 ///
@@ -32,18 +34,19 @@ use super::wire::{FIRST_LINE, Wire, entry_len, is_bare};
 /// ```
 #[derive(Clone, Default)]
 pub struct HeaderMap {
-    wire: Wire,
+    /// The block without the empty line at its end; may be empty in place of a bare version line. It is UTF-8.
+    wire: Vec<u8>,
 }
 
 impl HeaderMap {
     /// An empty map; allocates with the first entry.
     pub const fn new() -> Self {
-        Self { wire: Wire::new() }
+        Self { wire: Vec::new() }
     }
 
     /// An empty map with room for that many bytes on the wire.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { wire: Wire::with_room(bytes) }
+        Self { wire: Vec::with_capacity(bytes) }
     }
 
     /// A map with a status, such as `503` and `No Responders`, and no entries.
@@ -55,11 +58,15 @@ impl HeaderMap {
         if description.contains(['\r', '\n']) {
             return Err(HeaderError::description(description));
         }
-        let mut number = itoa::Buffer::new();
-        let (code, blank) = (number.format(code), if description.is_empty() { "" } else { " " });
-        let mut wire = Wire::new();
-        let line = [VERSION, " ", code, blank, description, "\r\n"];
-        wire.push_lines(&line.map(str::as_bytes));
+        let mut wire = Vec::with_capacity(FIRST_RESERVE + description.len());
+        wire.extend_from_slice(VERSION.as_bytes());
+        wire.push(b' ');
+        wire.extend_from_slice(itoa::Buffer::new().format(code).as_bytes());
+        if !description.is_empty() {
+            wire.push(b' ');
+            wire.extend_from_slice(description.as_bytes());
+        }
+        wire.extend_from_slice(&CRLF);
         Ok(Self { wire })
     }
 
@@ -80,9 +87,7 @@ impl HeaderMap {
 
     /// A map of the lines of a checked block.
     pub(super) fn from_parts(first: &str, lines: &str) -> Self {
-        let mut wire = Wire::new();
-        wire.push_lines(&[first.as_bytes(), lines.as_bytes()]);
-        Self { wire }
+        Self { wire: [first.as_bytes(), lines.as_bytes()].concat() }
     }
 
     /// Adds an entry behind all others, also if the name has a value already.
@@ -91,13 +96,14 @@ impl HeaderMap {
     ///
     /// If the name is empty or holds more than printable ASCII without `:`, or if the value holds a CR or LF.
     /// The map is then unchanged.
-    #[inline]
     pub fn append(
         &mut self,
         name: impl AsRef<str>,
         value: impl AsRef<str>,
     ) -> Result<&mut Self, HeaderError> {
-        self.wire.push(name.as_ref(), value.as_ref())?;
+        let (name, value) = (name.as_ref(), value.as_ref());
+        validate(name, value)?;
+        self.push(name, value);
         Ok(self)
     }
 
@@ -117,7 +123,7 @@ impl HeaderMap {
         let (name, value) = (name.as_ref(), value.as_ref());
         validate(name, value)?;
         if !self.replace(name, Some(value)) {
-            self.wire.push(name, value)?;
+            self.push(name, value);
         }
         Ok(self)
     }
@@ -154,7 +160,17 @@ impl HeaderMap {
 
     /// Bytes on the wire that it has room for.
     pub fn capacity(&self) -> usize {
-        self.wire.room()
+        self.wire.capacity()
+    }
+
+    fn push(&mut self, name: &str, value: &str) {
+        if self.wire.is_empty() {
+            self.wire.reserve(FIRST_RESERVE.max(FIRST_LINE.len() + line_len(name, value)));
+            self.wire.extend_from_slice(FIRST_LINE);
+        } else {
+            self.wire.reserve(line_len(name, value));
+        }
+        push_line(&mut self.wire, name, value);
     }
 
     /// Puts one entry, or none, in the place of all those of the name; false, and nothing done, if there are none.
@@ -162,19 +178,18 @@ impl HeaderMap {
         if self.get_exact(name).is_none() {
             return false;
         }
-        let mut wire = Wire::with_room(self.wire.room() + value.map_or(0, |value| entry_len(name, value)));
-        wire.truncate(0);
+        let mut wire = Vec::with_capacity(self.wire.len() + value.map_or(0, |value| line_len(name, value)));
         let mut rest = self.text();
         if let Some((first, lines)) = split_line(rest) {
-            wire.push_lines(&[first.as_bytes()]);
+            wire.extend_from_slice(first.as_bytes());
             rest = lines;
         }
         while let Some((line, next)) = split_line(rest) {
             rest = next;
             if split_name(line).is_none_or(|(candidate, _)| candidate != name) {
-                wire.push_lines(&[line.as_bytes()]);
+                wire.extend_from_slice(line.as_bytes());
             } else if let Some(value) = value.take() {
-                wire.push_lines(&[name, ": ", value, "\r\n"].map(str::as_bytes));
+                push_line(&mut wire, name, value);
             }
         }
         self.wire = wire;
@@ -188,12 +203,12 @@ impl HeaderMap {
 
     fn text(&self) -> &str {
         // Only text is ever appended.
-        str::from_utf8(self.wire.lines()).unwrap_or_default()
+        str::from_utf8(&self.wire).unwrap_or_default()
     }
 
     /// The first value of the name: in the exact spelling, or else ignoring ASCII case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        look_up(self.wire.block(), name)
+        self.view().get(name)
     }
 
     /// The first value of the name in its exact spelling.
@@ -218,7 +233,7 @@ impl HeaderMap {
 
     /// Whether [`get`](Self::get) would find something.
     pub fn contains(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        self.view().contains(name)
     }
 
     /// The distinct names, in the order of their first entries. Spellings in another case are names of their own.
@@ -242,7 +257,8 @@ impl HeaderMap {
     #[inline]
     pub fn is_empty(&self) -> bool {
         // Where the first line ends behind the version, what follows are entries.
-        self.wire.len() <= FIRST_LINE.len() || (!is_bare(self.wire.lines()) && self.view().is_empty())
+        self.wire.len() <= FIRST_LINE.len()
+            || (self.wire.get(VERSION.len()) != Some(&b'\r') && self.view().is_empty())
     }
 
     /// The status, if the map was made with one.
@@ -253,20 +269,34 @@ impl HeaderMap {
     /// Bytes of the header block on the wire, from `NATS/1.0` to the empty line.
     #[inline]
     pub fn encoded_len(&self) -> usize {
-        self.block().len()
+        self.block().len() + CRLF.len()
     }
 
     /// Appends the header block as it goes on the wire, from `NATS/1.0` to the empty line.
     #[inline]
     pub fn encode_into(&self, out: &mut Vec<u8>) {
+        out.reserve(self.encoded_len());
         out.extend_from_slice(self.block());
+        out.extend_from_slice(&CRLF);
     }
 
-    /// The block as it goes on the wire.
+    /// The block without the empty line at its end.
     #[inline]
-    pub(crate) fn block(&self) -> &[u8] {
-        self.wire.block()
+    fn block(&self) -> &[u8] {
+        if self.wire.is_empty() { FIRST_LINE } else { &self.wire }
     }
+}
+
+/// Bytes of an entry on the wire: name, colon, space, value, CRLF.
+fn line_len(name: &str, value: &str) -> usize {
+    name.len() + value.len() + 4
+}
+
+fn push_line(wire: &mut Vec<u8>, name: &str, value: &str) {
+    wire.extend_from_slice(name.as_bytes());
+    wire.extend_from_slice(b": ");
+    wire.extend_from_slice(value.as_bytes());
+    wire.extend_from_slice(&CRLF);
 }
 
 impl<K: AsRef<str>, V: AsRef<str>, const N: usize> TryFrom<[(K, V); N]> for HeaderMap {

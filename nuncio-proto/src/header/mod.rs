@@ -36,7 +36,6 @@ mod raw;
 mod scan;
 mod status;
 mod view;
-mod wire;
 
 use crate::words;
 
@@ -49,6 +48,9 @@ pub use view::{Entries, HeaderView, Keys, Values};
 
 /// The start of every header block.
 const VERSION: &str = "NATS/1.0";
+
+/// The version line of a block without a status.
+const FIRST_LINE: &[u8; 10] = b"NATS/1.0\r\n";
 
 /// What carries no meaning around a value, and ends a status code.
 const BLANKS: [char; 2] = [' ', '\t'];

@@ -1,8 +1,7 @@
 //! A quick look at a header block, for what nearly all blocks are: well-formed.
 
 use super::status::{after_version, trim};
-use super::wire::FIRST_LINE;
-use super::{HeaderView, control, not_of_name};
+use super::{FIRST_LINE, HeaderView, control, not_of_name};
 use crate::words;
 
 /// The first value of the name in a header block: what [`HeaderView::parse`] and then [`HeaderView::get`] say, in one
