@@ -3,6 +3,7 @@
 mod reply;
 mod slot;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,9 +80,10 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Appends all these headers.
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.message.headers(headers);
+    /// Appends all these headers. Given by reference, as headers of many messages, they are copied once, to the outgoing
+    /// buffer.
+    pub fn headers(mut self, headers: impl Into<Cow<'a, HeaderMap>>) -> Self {
+        self.message.headers(headers.into());
         self
     }
 

@@ -158,7 +158,7 @@ enum Adding<'a> {
     Over,
 }
 
-impl BatchAdd<'_> {
+impl<'a> BatchAdd<'a> {
     message_options!();
 
     fn begin(&mut self) -> Result<(), PublishError> {
@@ -263,7 +263,7 @@ enum Committing<'a> {
     Over,
 }
 
-impl BatchCommit<'_> {
+impl<'a> BatchCommit<'a> {
     message_options!();
 
     /// How long to wait for the acknowledgement. Default: that of [`JetStream::timeout`], 5 seconds unless set.

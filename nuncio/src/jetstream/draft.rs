@@ -125,9 +125,10 @@ macro_rules! message_options {
             self
         }
 
-        /// Appends all these headers.
-        pub fn headers(mut self, headers: crate::HeaderMap) -> Self {
-            self.draft.message.headers(headers);
+        /// Appends all these headers. Given by reference, as headers of many messages, they are copied once, to the
+        /// outgoing buffer.
+        pub fn headers(mut self, headers: impl Into<std::borrow::Cow<'a, crate::HeaderMap>>) -> Self {
+            self.draft.message.headers(headers.into());
             self
         }
 

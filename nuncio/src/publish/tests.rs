@@ -8,7 +8,7 @@ use crate::{Client, WhenFull};
 #[test]
 fn empty_headers_do_not_count_against_the_limit_since_they_are_not_sent() {
     let mut message = Outgoing::new("a".into(), "12345".into());
-    message.headers(HeaderMap::new());
+    message.headers(HeaderMap::new().into());
     assert_eq!(message.size(), 5);
     message.header("a", "b");
     assert_eq!(message.size(), "NATS/1.0\r\na: b\r\n\r\n12345".len());
