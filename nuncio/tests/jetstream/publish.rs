@@ -244,6 +244,21 @@ async fn overload_is_tried_again_though_its_answer_has_a_status() {
 }
 
 #[tokio::test]
+async fn a_leader_that_has_just_stepped_down_is_tried_again() {
+    let (_server, nc, js) = start().await;
+    let mut messages = played(&nc).await;
+    // As nats-server 2.11 says it: nothing is stored, though there is a sequence.
+    let refusal = r#"{"error":{"code":503,"description":"raft: not leader"},"stream":"S","seq":0}"#;
+    let playing = async {
+        messages.next().await.unwrap().respond(refusal).await.unwrap();
+        messages.next().await.unwrap().respond(ACK).await.unwrap();
+    };
+    let publishing = js.publish("played", "").retry_wait(Duration::from_millis(5));
+    let (ack, ()) = tokio::join!(publishing, playing);
+    assert_eq!(ack.unwrap().sequence, 7);
+}
+
+#[tokio::test]
 async fn silence_leaves_the_outcome_unknown_and_is_not_tried_again() {
     let (_server, nc, js) = start().await;
     let _messages = played(&nc).await;

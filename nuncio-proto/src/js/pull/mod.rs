@@ -12,7 +12,7 @@ pub(crate) use config::{Body, UNBOUNDED, heartbeat, nanos};
 pub use config::{MIN_EXPIRES, Priority, PullConfig};
 pub(crate) use statuses::final_end;
 
-use crate::js::output::{End, Event, Output, Presence};
+use crate::js::output::{End, Event, Output};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
 use ledger::Ledger;
@@ -60,6 +60,8 @@ pub struct Pull {
     heard: Instant,
     retry_at: Option<Instant>,
     pace: Pace,
+    /// Nobody answered, or who did is gone: until something shows that the consumer is served again.
+    troubled: bool,
     refusals: u32,
     probing: bool,
     question: Option<Question>,
@@ -104,6 +106,7 @@ impl Pull {
             heard: now,
             retry_at: None,
             pace: Pace::of_pulls(config.seed),
+            troubled: false,
             refusals: 0,
             probing: false,
             question: None,
@@ -128,7 +131,7 @@ impl Pull {
         self.calm = false;
         self.delivered += 1;
         self.ledger.charge(size as u64);
-        if pin.is_some() || self.refusals > 0 {
+        if pin.is_some() || self.troubled {
             self.note_message(pin);
         }
         if self.config.stop_after.is_some_and(|after| self.delivered >= after) {
@@ -166,16 +169,6 @@ impl Pull {
                     None => ended.into_iter().for_each(|ended| self.ended(ended, status, now)),
                 }
             }
-        }
-    }
-
-    /// What came of [`Output::Probe`].
-    pub fn probed(&mut self, presence: Presence) {
-        self.probing = false;
-        match presence {
-            Presence::ConsumerMissing => self.finish(End::ConsumerDeleted),
-            Presence::StreamMissing => self.finish(End::StreamDeleted),
-            Presence::Present | Presence::Unknown => {}
         }
     }
 
@@ -224,6 +217,7 @@ impl Pull {
             let silent = now.saturating_duration_since(self.quiet_since);
             self.tell(Event::MissedHeartbeat { silent });
             self.silences += 1;
+            self.troubled = true;
             // Servers before 2.11 do not answer a pull from a consumer that is not there.
             if self.silences.is_multiple_of(SILENCES) {
                 self.probe();
@@ -314,15 +308,9 @@ impl Pull {
 
     fn alive(&mut self) {
         self.pace.reset();
+        self.troubled = false;
         self.refusals = 0;
         self.silences = 0;
-    }
-
-    fn probe(&mut self) {
-        if !self.probing {
-            self.probing = true;
-            self.out.push_back(Output::Probe);
-        }
     }
 
     fn tell(&mut self, event: Event) {
