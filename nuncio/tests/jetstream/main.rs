@@ -39,6 +39,7 @@ mod pace;
 mod peers;
 mod priority;
 mod publish;
+mod publish_levels;
 mod publisher;
 mod push;
 mod restarts;
