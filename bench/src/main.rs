@@ -14,6 +14,7 @@ mod runner;
 mod servers;
 mod streams;
 mod tables;
+mod wire;
 mod work;
 mod works;
 
@@ -67,7 +68,7 @@ struct Arguments {
 enum Command {
     /// Serve for a measurement: discard, flood, echo or be an emulated stream.
     #[command(hide = true)]
-    Serve { kind: servers::Kind, over: work::Over },
+    Serve { kind: servers::Kind, over: wire::Over },
     /// Do one job as one client and print its figures.
     #[command(hide = true)]
     Job { job: String },

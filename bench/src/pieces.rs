@@ -12,7 +12,8 @@ use nuncio_proto::outbox::{Batch, Payload};
 use nuncio_proto::registry::{Delivery, Interest, Registry};
 
 use crate::servers::flooded;
-use crate::work::{Figures, HEADERS, Job, Piece};
+use crate::wire::HEADERS;
+use crate::work::{Figures, Job, Piece};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 

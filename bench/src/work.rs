@@ -1,9 +1,9 @@
 //! What is measured.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::servers;
+use crate::wire::Over;
 
 /// What a client has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,14 +47,6 @@ pub(crate) enum Piece {
     Dispatch,
     /// Look up a header.
     View,
-}
-
-/// What lies between client and server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-pub(crate) enum Over {
-    Tcp,
-    Tls,
-    WebSocket,
 }
 
 /// Where a stream keeps its messages.
@@ -141,5 +133,3 @@ pub(crate) struct Figures {
     #[serde(default)]
     pub(crate) crates: u64,
 }
-
-pub(crate) const HEADERS: [(&str, &str); 2] = [("trace", "0123456789abcdef"), ("tenant", "blue")];

@@ -1,7 +1,8 @@
 //! The list of works: a row of a table each.
 
 use crate::servers::Kind::{self, Discard, Echo, Emulated, Flood, Nats};
-use crate::work::{self, Over, Piece, Storage, Verb, Work};
+use crate::wire::Over;
+use crate::work::{self, Piece, Storage, Verb, Work};
 
 pub(crate) fn all() -> Vec<Work> {
     [publish(), subscribe(), request(), layers(), through(), streams(), held(), instructions(), builds()]

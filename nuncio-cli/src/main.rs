@@ -13,6 +13,7 @@ mod names;
 mod notes;
 mod output;
 mod payload;
+mod printable;
 mod program;
 mod progress;
 mod stop;

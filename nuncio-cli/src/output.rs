@@ -1,6 +1,5 @@
 //! Stdout: for people, or one JSON object a line.
 
-use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use base64::Engine;
@@ -8,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use nuncio::{HeaderError, HeaderView, Message};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::printable::printable;
 use crate::table::{Row, write_table};
 
 /// Something to print: as JSON by its [`Serialize`], and for people.
@@ -86,19 +86,6 @@ impl<'a> Content<'a> {
             None => write!(out, "({} bytes that are not text)", self.0.len()),
         }
     }
-}
-
-/// Text with its control characters escaped, line ends and tabs apart.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    if text.chars().all(harmless) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if harmless(c) { out.push(c) } else { out.extend(c.escape_default()) }
-    }
-    out.into()
 }
 
 /// Writes what there is of these, a line each: name and value.
@@ -232,12 +219,6 @@ pub(crate) fn show_headers(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_are_escaped_for_people() {
-        assert_eq!(printable("two\nlines\there"), "two\nlines\there");
-        assert_eq!(printable("\u{1b}[2J\r"), "\\u{1b}[2J\\r");
-    }
 
     #[test]
     fn bytes_that_are_not_text_are_counted_for_people() {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::output::printable;
+use crate::printable::printable;
 
 /// A column: its heading, and which side what is in it keeps to.
 #[derive(Clone, Copy, Debug)]

@@ -72,7 +72,7 @@ impl CallbackSubscription {
     /// Cancel safe.
     pub async fn ended(&mut self) -> SubscriptionEnd {
         let mut none = std::collections::VecDeque::new();
-        std::future::poll_fn(|cx| match self.inner.queue.poll_take(&mut none, cx) {
+        std::future::poll_fn(|cx| match self.inner.queue.poll_take(&mut none, &mut false, cx) {
             Poll::Ready(Taken::End | Taken::Messages { .. }) => Poll::Ready(()),
             Poll::Pending => Poll::Pending,
         })

@@ -161,7 +161,7 @@ impl Connect {
         close_timeout(timeout: Duration) => |c| c.close_timeout = timeout;
         /// How often the server is pinged. Default: 2 minutes.
         ping_interval(interval: Duration) => |c| c.ping_interval = interval;
-        /// How many pings may be unanswered before the connection counts as lost. Default: 2.
+        /// How many pings may be unanswered before the connection counts as lost; 0 counts as 1. Default: 2.
         max_pings_out(pings: u32) => |c| c.max_pings_out = pings;
         /// Whether a lost connection is made again. Default: yes.
         reconnect(reconnect: bool) => |c| c.reconnect = reconnect;

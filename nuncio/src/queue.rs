@@ -175,8 +175,8 @@ pub(crate) struct Pushed {
 
 /// What a subscription takes over at once.
 pub(crate) enum Taken {
-    /// Messages are in the buffer that was handed in; the flag tells that a slow queue has recovered.
-    Messages { bytes: usize, recovered: bool },
+    /// Messages are in the buffer that was handed in.
+    Messages { bytes: usize },
     /// Nothing more will come.
     End,
 }
@@ -364,17 +364,22 @@ impl Queue {
         self.note_taken(0, 0);
     }
 
-    /// Swaps what is queued with the empty buffer `into`.
-    pub(crate) fn poll_take(&self, into: &mut VecDeque<Message>, cx: &mut Context<'_>) -> Poll<Taken> {
+    /// Swaps what is queued with the empty buffer `into`. `recovered` is set where a slow queue has been emptied.
+    pub(crate) fn poll_take(
+        &self,
+        into: &mut VecDeque<Message>,
+        recovered: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Taken> {
         let mut state = lock(&self.state);
         state.poller = Some(Poller::current());
         if !state.messages.is_empty() {
-            std::mem::swap(&mut state.messages, into);
-            let bytes = std::mem::take(&mut state.bytes);
+            let bytes = self.take_some(&mut state, into);
             self.set_taken(into.len(), bytes);
-            let recovered = std::mem::take(&mut state.slow);
-            return Poll::Ready(Taken::Messages { bytes, recovered });
+            return Poll::Ready(Taken::Messages { bytes });
         }
+        // No earlier: it may be full again by the time that all that was taken has been handed out.
+        *recovered = std::mem::take(&mut state.slow);
         if state.end.is_some() {
             state.finished = true;
             return Poll::Ready(Taken::End);
@@ -384,6 +389,18 @@ impl Queue {
             empty => *empty = Some(cx.waker().clone()),
         }
         Poll::Pending
+    }
+
+    /// All there is, but where the oldest may have to be dropped: what was taken cannot be.
+    fn take_some(&self, state: &mut State, into: &mut VecDeque<Message>) -> usize {
+        if self.on_full != OnFull::DropOldest {
+            std::mem::swap(&mut state.messages, into);
+            return std::mem::take(&mut state.bytes);
+        }
+        let bytes = state.messages.front().map_or(0, Message::len);
+        into.extend(state.messages.pop_front());
+        state.bytes -= bytes;
+        bytes
     }
 
     /// Somebody else goes on with what the subscription holds.

@@ -234,13 +234,15 @@ impl Subscription {
     }
 
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        match self.inner.queue.poll_take(&mut self.batch, cx) {
+        let mut recovered = false;
+        let taken = self.inner.queue.poll_take(&mut self.batch, &mut recovered, cx);
+        if recovered {
+            self.tell_recovered();
+        }
+        match taken {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Taken::End) => Poll::Ready(None),
-            Poll::Ready(Taken::Messages { bytes, recovered }) => {
-                if recovered {
-                    self.tell_recovered();
-                }
+            Poll::Ready(Taken::Messages { bytes }) => {
                 self.batch_bytes = bytes;
                 self.poll_message(cx)
             }

@@ -9,7 +9,8 @@ use futures_util::StreamExt;
 
 use super::{Failed, Memory, Meter};
 use crate::streams::{DELETE, INFO, consumer, kept, stored, written};
-use crate::work::{Figures, HEADERS, Job, Over, Verb};
+use crate::wire::{HEADERS, Over};
+use crate::work::{Figures, Job, Verb};
 
 /// With its default of 65,536 it drops most of a flood on one thread; this is high enough to lose nothing.
 const CAPACITY: usize = 4_000_000;

@@ -12,7 +12,8 @@ use cpu_time::ProcessTime;
 use tokio::runtime;
 
 use crate::pieces;
-use crate::work::{Figures, Job, Over, Verb, Work};
+use crate::wire::Over;
+use crate::work::{Figures, Job, Verb, Work};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 

@@ -7,7 +7,8 @@ use nuncio::Tls;
 
 use super::{Failed, Memory, Meter};
 use crate::streams::{DELETE, INFO, consumer, kept, stored, written};
-use crate::work::{Figures, HEADERS, Job, Over, Verb};
+use crate::wire::{HEADERS, Over};
+use crate::work::{Figures, Job, Verb};
 
 pub(super) async fn run(job: &Job) -> Result<Figures, Failed> {
     if job.verb == Verb::Connections {

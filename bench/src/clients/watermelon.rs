@@ -9,7 +9,8 @@ use watermelon::proto::Subject;
 use watermelon::proto::headers::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Failed, Memory, Meter};
-use crate::work::{Figures, HEADERS, Job, Verb};
+use crate::wire::HEADERS;
+use crate::work::{Figures, Job, Verb};
 
 fn subject() -> Subject {
     Subject::from_static("bench.subject")

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{Link, send};
-use crate::work::HEADERS;
+use crate::wire::HEADERS;
 
 const BURST: usize = 256 * 1024;
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::command::Session;
 use crate::exit::Failure;
-use crate::output::{Show, printable};
+use crate::output::Show;
+use crate::printable::printable;
 
 /// List, select and show NATS contexts.
 ///

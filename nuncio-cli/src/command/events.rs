@@ -10,7 +10,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::command::Session;
 use crate::connect::connect;
 use crate::exit::Failure;
-use crate::output::{Show, printable};
+use crate::output::Show;
+use crate::printable::printable;
 
 /// Connect and print what happens to the connection, until Ctrl-C.
 ///

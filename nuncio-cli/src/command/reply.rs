@@ -13,7 +13,8 @@ use crate::exit::{self, Failure, tell};
 use crate::headers::HeaderArgs;
 use crate::names;
 use crate::notes;
-use crate::output::{Content, MessageLine, Output, Show, printable};
+use crate::output::{Content, MessageLine, Output, Show};
+use crate::printable::printable;
 use crate::program::Program;
 use crate::stop::{Reason, Stop};
 

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::exit::Failure;
 use crate::jetstream::Named;
-use crate::output::{Output, Show, printable};
+use crate::output::{Output, Show};
+use crate::printable::printable;
 
 /// Fields that hold nanoseconds.
 const TIMES: [&str; 8] = [

@@ -1,13 +1,17 @@
-//! Lists of streams and of consumers.
+//! `ls` and `report` of streams and of consumers.
 
 use std::io::{self, Write};
 
+use clap::Args;
 use nuncio::jetstream::List;
 use serde::Serialize;
 
+use crate::command::Job;
+use crate::connect::Settings;
 use crate::exit::{Failure, tell};
 use crate::jetstream::Named;
-use crate::output::{Output, Show, printable};
+use crate::output::{Output, Show};
+use crate::printable::printable;
 use crate::table::Row;
 
 /// How much is told of each.
@@ -25,6 +29,44 @@ pub(crate) trait Listed: Sized {
     type Line: Row + From<Self>;
     /// What it holds, or how far it is.
     type Figures: Row + From<Self>;
+}
+
+/// Where what is listed is.
+pub(crate) trait Place: Args + 'static {
+    /// Prints it.
+    async fn list(&self, detail: Detail, settings: &Settings, out: &mut Output) -> Result<(), Failure>;
+}
+
+// Without documentations that would take the place of those of the verbs.
+#[derive(Args, Debug)]
+pub(crate) struct Ls<P: Place> {
+    #[command(flatten)]
+    place: P,
+    /// Names alone, which spares the servers the rest; with --json one object each: stream, and consumer if it is one.
+    #[arg(long)]
+    names: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report<P: Place> {
+    #[command(flatten)]
+    place: P,
+}
+
+impl<P: Place> Ls<P> {
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(job(self.place, if self.names { Detail::Names } else { Detail::Lines }))
+    }
+}
+
+impl<P: Place> Report<P> {
+    pub(crate) fn resolve(self) -> Result<Job, Failure> {
+        Ok(job(self.place, Detail::Figures))
+    }
+}
+
+fn job(place: impl Place, detail: Detail) -> Job {
+    Job::brief(async move |settings, out| place.list(detail, settings, out).await)
 }
 
 #[derive(Serialize)]

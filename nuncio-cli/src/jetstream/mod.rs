@@ -6,6 +6,7 @@ mod named;
 pub(crate) mod options;
 pub(crate) mod removal;
 pub(crate) mod target;
+pub(crate) mod write;
 
 use clap::Args;
 use nuncio::context::Context;

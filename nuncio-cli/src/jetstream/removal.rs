@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::exit::Failure;
 use crate::jetstream::Named;
-use crate::output::{Show, printable};
+use crate::output::Show;
+use crate::printable::printable;
 
 /// What is removed is gone, and the program never asks.
 pub(crate) fn forced(force: bool, what: &str) -> Result<(), Failure> {

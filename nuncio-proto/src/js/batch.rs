@@ -2,11 +2,9 @@
 
 use crate::header::HeaderMap;
 use crate::inbox;
-use crate::js::expect::{OptionError, set};
 use crate::js::headers;
-
-/// Messages of a batch at most (nats-server's default).
-pub const MAX_MESSAGES: u64 = 1000;
+pub use crate::js::options::{BatchError, MAX_MESSAGES};
+use crate::js::options::{OptionError, set};
 
 /// The numbers of one batch.
 ///
@@ -27,27 +25,6 @@ pub enum Part {
     Commit,
     /// The batch is stored without this one, which only says so. Needs level 4 of the API (nats-server 2.14).
     End,
-}
-
-/// A message that does not belong into a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BatchError {
-    /// The batch was committed, or a message of it failed.
-    #[error("the batch is over: it was committed, or a message of it failed; begin another one")]
-    Over,
-    /// It has as many messages as it may have.
-    #[error("a batch holds {MAX_MESSAGES} messages at most; commit it and begin another one")]
-    Full,
-    /// There is nothing to commit.
-    #[error("the batch is empty: there is nothing to commit")]
-    Empty,
-    /// An expected sequence of the stream on a later message.
-    #[error("only the first message of a batch may expect a last sequence of the stream")]
-    LastSequence,
-    /// An expected message id.
-    #[error("no message of a batch may expect a last message id")]
-    LastMessageId,
 }
 
 impl Default for Batch {

@@ -1,40 +1,12 @@
 //! What a publisher asks of the stream by headers: an id, expectations, a roll-up, a time to live.
 
-use crate::header::{HeaderError, HeaderMap, HeaderView};
+use crate::header::{HeaderMap, HeaderView};
 use crate::js::headers;
-use crate::js::name::{NameError, NameKind, validate_name};
-use crate::js::ttl::{Ttl, TtlError};
-use crate::subject::{self, SubjectError, excerpt};
-
-/// An option of a message that the stream would refuse, or that would do something else than meant.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OptionError {
-    /// A message id is empty, which the server takes as none.
-    #[error("a message id must not be empty: the stream would not look for duplicates")]
-    EmptyId,
-    /// A header cannot hold the value.
-    #[error(transparent)]
-    Header(#[from] HeaderError),
-    /// The name of a stream is not one.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A subject is not one.
-    #[error(transparent)]
-    Subject(#[from] SubjectError),
-    /// The time to live is too short.
-    #[error(transparent)]
-    Ttl(#[from] TtlError),
-    /// A schedule that cannot be.
-    #[error(transparent)]
-    Schedule(#[from] crate::js::schedule::ScheduleError),
-    /// A message that does not belong into its batch.
-    #[error(transparent)]
-    Batch(#[from] crate::js::batch::BatchError),
-    /// No number: what is added to a counter has digits and perhaps a sign.
-    #[error("{0:?} cannot be added to a counter: write a whole number")]
-    Increment(String),
-}
+use crate::js::name::{NameKind, validate_name};
+pub use crate::js::options::OptionError;
+use crate::js::options::set;
+use crate::js::ttl::Ttl;
+use crate::subject::{self, excerpt};
 
 /// What goes when a message with a roll-up is stored. The stream must allow it (`allow_rollup_hdrs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,11 +138,6 @@ pub fn is_idempotent(map: HeaderView<'_>, subject: &[u8]) -> bool {
         && map
             .get_exact(headers::EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT)
             .is_none_or(|filter| subject::matches(filter.as_bytes(), subject))
-}
-
-pub(super) fn set(map: &mut HeaderMap, name: &str, value: &str) -> Result<(), OptionError> {
-    map.insert(name, value)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The pull of a number of messages, once.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::js::output::{End, Event, Output};
+use crate::js::hearing::Hearing;
+use crate::js::output::{End, Event, Output, Outputs};
 use crate::js::pace::Pace;
-use crate::js::pull::{Body, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
+use crate::js::pull::{Body, LONGEST, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
 use crate::js::status::{PullStatus, StatusKind};
 
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
@@ -92,16 +92,13 @@ pub struct Fetch {
     left_bytes: u64,
     received: u64,
     pin: Option<String>,
-    connected: bool,
-    waiting: bool,
-    quiet_since: Instant,
+    hearing: Hearing,
     retry_at: Option<Instant>,
     pace: Pace,
     refusals: u32,
-    ended: bool,
     /// Every pull that was sent is known to have ended.
     settled: bool,
-    out: VecDeque<Output>,
+    out: Outputs,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,22 +113,19 @@ impl Fetch {
     pub fn new(config: FetchConfig, now: Instant) -> Self {
         let wait = if config.no_wait { PROMPT } else { config.expires };
         Self {
-            deadline: now + wait.min(Duration::from_secs(100 * 365 * 24 * 3600)),
+            deadline: now + wait.min(LONGEST),
             open: None,
             next: config.first_id,
             left: config.batch(),
             left_bytes: config.max_bytes.unwrap_or(u64::MAX),
             received: 0,
             pin: config.pin.clone(),
-            connected: true,
-            waiting: false,
-            quiet_since: now,
+            hearing: Hearing::new(now),
             retry_at: None,
             pace: Pace::of_pulls(config.seed),
             refusals: 0,
-            ended: false,
             settled: true,
-            out: VecDeque::new(),
+            out: Outputs::default(),
             config,
         }
     }
@@ -139,18 +133,18 @@ impl Fetch {
     /// A message of so many bytes (subject, reply, headers and payload) has arrived; `pin` is the value of its header
     /// `Nats-Pin-Id`. True if there is an output to poll for.
     pub fn message(&mut self, size: usize, pin: Option<&str>) -> bool {
-        self.waiting = false;
+        self.hearing.served();
         self.received += 1;
         self.left = self.left.saturating_sub(1);
         self.left_bytes = self.left_bytes.saturating_sub(size as u64);
         if let Some(pin) = pin.filter(|pin| self.pin.as_deref() != Some(*pin)) {
             self.pin = Some(pin.to_owned());
-            self.tell(Event::Pinned { id: pin.to_owned() });
+            self.out.tell(Event::Pinned { id: pin.to_owned() });
         }
         if self.left == 0 {
             // With bytes left the server tells the end of the pull, which nobody waits for.
             self.settled &= self.config.max_bytes.is_none();
-            self.finish(End::Complete);
+            self.out.finish(End::Complete);
         }
         !self.out.is_empty()
     }
@@ -158,21 +152,21 @@ impl Fetch {
     /// The server said something on the reply subject of pull `id`; without an id it is taken to be of the open one.
     pub fn status(&mut self, id: Option<u64>, status: &PullStatus<'_>, now: Instant) {
         let concerned = self.open.is_some_and(|open| id.is_none_or(|id| id == open.id));
-        if self.ended || !concerned {
+        if self.out.is_ended() || !concerned {
             return;
         }
-        self.quiet_since = now;
+        self.hearing.hear(now);
         if matches!(status.kind, StatusKind::Heartbeat { .. } | StatusKind::FlowControl) {
             self.refusals = 0;
             return;
         }
         self.open = None;
         if let Some(end) = final_end(status.kind, status) {
-            return self.finish(end);
+            return self.out.finish(end);
         }
         match status.kind {
             StatusKind::SizeExceeded if self.received == 0 => {
-                self.finish(End::MessageTooLarge { max_bytes: self.config.max_bytes.unwrap_or(0) });
+                self.out.finish(End::MessageTooLarge { max_bytes: self.config.max_bytes.unwrap_or(0) });
             }
             StatusKind::NoMessages
             | StatusKind::Expired
@@ -180,43 +174,37 @@ impl Fetch {
             | StatusKind::InterestExpired
             | StatusKind::BatchCompleted
             | StatusKind::EndOfBatch
-            | StatusKind::SizeExceeded => self.finish(End::Complete),
-            StatusKind::MaxWaiting => self.finish(End::TooManyWaiting),
+            | StatusKind::SizeExceeded => self.out.finish(End::Complete),
+            StatusKind::MaxWaiting => self.out.finish(End::TooManyWaiting),
             StatusKind::LimitExceeded(_) => {
-                self.finish(End::LimitExceeded { description: status.description() });
+                self.out.finish(End::LimitExceeded { description: status.description() });
             }
             StatusKind::LeadershipChange => self.pause(now, Some(Event::LeadershipChange)),
             StatusKind::ServerShutdown => self.pause(now, Some(Event::ServerShutdown)),
             StatusKind::PinMismatch => match self.pin.take() {
-                Some(_) => self.tell(Event::Unpinned),
+                Some(_) => self.out.tell(Event::Unpinned),
                 None => self.pause(now, None),
             },
             StatusKind::NoResponders => {
                 self.refusals += 1;
                 if self.refusals >= ATTEMPTS {
-                    self.finish(End::NoResponders);
+                    self.out.finish(End::NoResponders);
                 } else {
                     self.pause(now, None);
                 }
             }
-            _ => self.finish(End::Status { code: status.code, description: status.description() }),
+            _ => self.out.finish(End::Status { code: status.code, description: status.description() }),
         }
     }
 
     /// Whether the application waits with nothing queued: only then silence means something.
     pub fn waiting(&mut self, waiting: bool, now: Instant) {
-        if waiting && !self.waiting {
-            self.quiet_since = now;
-        }
-        self.waiting = waiting;
+        self.hearing.wait(waiting, now);
     }
 
     /// The connection was lost, and the pull with it.
     pub fn disconnected(&mut self) {
-        if self.connected {
-            self.tell(Event::Disconnected);
-        }
-        self.connected = false;
+        self.hearing.lose().into_iter().for_each(|event| self.out.tell(event));
         // The server may keep the pull for as long as nobody tells it that the inbox is gone.
         self.settled &= self.open.take().is_none();
         self.retry_at = None;
@@ -224,27 +212,21 @@ impl Fetch {
 
     /// The connection stands again: what is left is asked for, if there is time.
     pub fn connected(&mut self, now: Instant) {
-        if !self.connected {
-            self.tell(Event::Reconnected);
-            self.quiet_since = now;
-        }
-        self.connected = true;
+        self.hearing.regain(now).into_iter().for_each(|event| self.out.tell(event));
     }
 
     /// The time has come to `now`.
     pub fn tick(&mut self, now: Instant) {
-        if self.ended || !self.waiting {
+        if self.out.is_ended() || !self.hearing.is_waiting() {
             return;
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
         if self.alarm().is_some_and(|alarm| alarm <= now) {
-            let silent = now.saturating_duration_since(self.quiet_since);
-            self.tell(Event::MissedHeartbeat { silent });
+            self.out.tell(self.hearing.miss(now));
             self.open = None;
             self.settled = false;
-            self.quiet_since = now;
         }
         match self.open {
             Some(open) if open.until <= now => self.over(),
@@ -256,8 +238,8 @@ impl Fetch {
     /// Its time is over without a word of the server.
     fn over(&mut self) {
         self.settled &= self.open.is_none();
-        self.finish(match self.received {
-            0 if !self.connected => End::Disconnected,
+        self.out.finish(match self.received {
+            0 if !self.hearing.is_connected() => End::Disconnected,
             0 if self.config.no_wait => End::Timeout { after: PROMPT },
             0 if self.refusals > 0 => End::NoResponders,
             _ => End::Complete,
@@ -267,22 +249,22 @@ impl Fetch {
     /// Ends it.
     pub fn stop(&mut self) {
         self.settled &= self.open.is_none();
-        self.finish(End::Stopped);
+        self.out.finish(End::Stopped);
     }
 
     /// The next output. A request counts from `now` on.
     pub fn poll(&mut self, now: Instant) -> Option<Output> {
-        if let Some(output) = self.out.pop_front() {
+        if let Some(output) = self.out.pop() {
             return Some(output);
         }
-        let due = !self.ended && self.connected && self.open.is_none() && self.retry_at.is_none();
-        if !due {
+        let free = self.hearing.is_connected() && self.open.is_none() && self.retry_at.is_none();
+        if self.out.is_ended() || !free {
             return None;
         }
         let rest = self.deadline.saturating_duration_since(now);
         if rest.is_zero() {
             self.over();
-            return self.out.pop_front();
+            return self.out.pop();
         }
         Some(self.request(rest, now))
     }
@@ -299,7 +281,7 @@ impl Fetch {
         };
         let id = self.next;
         self.next += 1;
-        self.quiet_since = now;
+        self.hearing.restart(now);
         let until = if self.config.no_wait { self.deadline } else { self.deadline + GRACE };
         self.open = Some(Open { id, until, heartbeat });
         Output::Pull { id, body: body.encode() }
@@ -307,7 +289,7 @@ impl Fetch {
 
     /// When [`tick`](Self::tick) has something to do, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.ended || !self.waiting {
+        if self.out.is_ended() || !self.hearing.is_waiting() {
             return None;
         }
         let until = self.open.map_or(self.deadline, |open| open.until);
@@ -316,7 +298,7 @@ impl Fetch {
 
     /// When something was heard last from the server, or waiting began.
     pub fn heard(&self) -> Instant {
-        self.quiet_since
+        self.hearing.quiet_since()
     }
 
     /// Messages that have arrived.
@@ -336,29 +318,16 @@ impl Fetch {
 
     /// Whether nothing can arrive any more for any of its pulls.
     pub fn is_settled(&self) -> bool {
-        self.ended && self.settled
+        self.out.is_ended() && self.settled
     }
 
     fn alarm(&self) -> Option<Instant> {
-        Some(self.quiet_since + self.open?.heartbeat? * 2)
+        Some(self.hearing.alarm(self.open?.heartbeat?))
     }
 
     fn pause(&mut self, now: Instant, event: Option<Event>) {
-        event.into_iter().for_each(|event| self.tell(event));
+        event.into_iter().for_each(|event| self.out.tell(event));
         self.retry_at = Some(now + self.pace.next());
-    }
-
-    fn tell(&mut self, event: Event) {
-        if !self.ended {
-            self.out.push_back(Output::Event(event));
-        }
-    }
-
-    fn finish(&mut self, end: End) {
-        if !self.ended {
-            self.ended = true;
-            self.out.push_back(Output::End(end));
-        }
     }
 }
 

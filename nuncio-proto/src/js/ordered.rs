@@ -40,6 +40,8 @@ pub struct Ordered {
     /// Messages left of the first round of last messages per subject.
     first_round: Option<u64>,
     verify: bool,
+    /// The creation that is under way looks at that.
+    verifying: bool,
     /// The server's consumer has shown a sign of life.
     proven: bool,
     retry_at: Option<Instant>,
@@ -76,6 +78,7 @@ impl Ordered {
             delivery: 0,
             first_round: None,
             verify: false,
+            verifying: false,
             proven: true,
             retry_at: None,
             pace: Pace::of_creations(config.pull.seed),
@@ -129,7 +132,11 @@ impl Ordered {
             }
             CreateFailure::StreamMissing => self.begin_anew("the stream is missing"),
             CreateFailure::StreamReplaced => self.begin_anew("the stream is another one"),
-            CreateFailure::Unavailable(error) => error,
+            CreateFailure::Unavailable(error) => {
+                // Whether the stream is the same is not known either.
+                self.verify |= self.verifying;
+                error
+            }
         };
         self.stage = Stage::Lacking;
         self.failures += 1;
@@ -196,6 +203,12 @@ impl Ordered {
         let Some(pull) = self.pull.as_mut().filter(|_| self.stage == Stage::Live && !stale) else { return };
         self.heard = now;
         match status.kind {
+            // What a heartbeat tells of was sent before it: with the connection it may have been lost, and nothing more
+            // need come that would show it.
+            StatusKind::Heartbeat { last_consumer: Some(last), .. } if last > self.delivery => {
+                self.tell(Event::Gap { expected: self.delivery + 1, got: last });
+                self.reset(Recreation::Gap, now);
+            }
             StatusKind::NoResponders => self.reset(Recreation::NoResponders, now),
             StatusKind::ConsumerDeleted => self.reset(Recreation::ConsumerDeleted, now),
             kind => {
@@ -296,7 +309,8 @@ impl Ordered {
     fn create(&mut self) -> Output {
         self.stage = Stage::Creating;
         self.serial += 1;
-        Output::Create { serial: self.serial, start: self.start(), verify: std::mem::take(&mut self.verify) }
+        self.verifying = std::mem::take(&mut self.verify);
+        Output::Create { serial: self.serial, start: self.start(), verify: self.verifying }
     }
 
     /// Where the next consumer has to begin.

@@ -1,5 +1,6 @@
 //! What the consuming machines ask for and tell.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -43,6 +44,45 @@ pub enum Output {
     Event(Event),
     /// It is over; the last output.
     End(End),
+}
+
+/// Outputs that are to be polled; the end is the last one that is added.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    queue: VecDeque<Output>,
+    ended: bool,
+}
+
+impl Outputs {
+    pub(crate) fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    /// Tells of something, unless it has ended.
+    pub(crate) fn tell(&mut self, event: Event) {
+        if !self.ended {
+            self.push(Output::Event(event));
+        }
+    }
+
+    /// Ends it, once.
+    pub(crate) fn finish(&mut self, end: End) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.push(Output::End(end));
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
 }
 
 /// Where an ordered consumer has to begin.

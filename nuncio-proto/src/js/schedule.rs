@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::header::HeaderMap;
-use crate::js::expect::{OptionError, set};
 use crate::js::headers;
+pub use crate::js::options::ScheduleError;
+use crate::js::options::{OptionError, set};
 use crate::js::time::Timestamp;
 use crate::js::ttl::{GoDuration, Ttl};
 use crate::subject;
@@ -54,27 +55,6 @@ pub enum When {
     Yearly,
     /// By a cron expression of six fields, the first of which are seconds.
     Cron(String),
-}
-
-/// A schedule that the server would refuse.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScheduleError {
-    /// The interval is too short.
-    #[error("a schedule cannot repeat every {0:?}: a second is the shortest interval")]
-    Interval(Duration),
-    /// A cron expression has the wrong number of fields.
-    #[error("the cron expression {0:?} has {1} fields, the server reads six: seconds first")]
-    Cron(String, usize),
-    /// Only cron expressions have a time zone.
-    #[error("a time zone goes with a cron expression; say what you mean by the time itself")]
-    TimeZone,
-    /// A subject of the schedule holds wildcards.
-    #[error("a schedule needs literal subjects, but {0:?} holds a wildcard")]
-    Wildcard(String),
-    /// A schedule cannot send to itself.
-    #[error("the target of a schedule must be another subject than its own, {0:?}")]
-    Itself(String),
 }
 
 /// The text of the header `Nats-Schedule`.

@@ -26,9 +26,10 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
-    /// Starts at `now`. `max_out` pings may be unanswered; the next beat after that is [`Beat::Stale`].
+    /// Starts at `now`. `max_out` pings may be unanswered (0 counts as 1, since without any nothing would be known); the
+    /// next beat after that is [`Beat::Stale`].
     pub fn new(interval: Duration, max_out: u32, now: Instant) -> Self {
-        let mut keepalive = Self { interval, max_out, next: now, out: 0 };
+        let mut keepalive = Self { interval, max_out: max_out.max(1), next: now, out: 0 };
         keepalive.schedule(now);
         keepalive
     }

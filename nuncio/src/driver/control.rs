@@ -63,6 +63,7 @@ impl Driver {
             (fence, is_all)
         };
         link.unconfirmed = 0;
+        link.goes_on();
         self.decided(fence.announced);
         self.denials.answered();
         link.confirm_at = None;
@@ -83,7 +84,7 @@ impl Driver {
                 let _ = done.send(self.denials.contain(subject, since));
             }
             Waiter::Subscription(sid, done) => self.drained(sid, done),
-            Waiter::Drain => self.ending.answered(),
+            Waiter::Drain => self.end_confirmed(),
             Waiter::Leave => self.leaving.answered(),
         }
     }

@@ -5,6 +5,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use nuncio_proto::encode;
+use nuncio_proto::registry::Registry;
 
 use crate::DrainReport;
 use crate::driver::Driver;
@@ -57,16 +58,14 @@ impl Ending {
         }
     }
 
-    /// The server confirmed what it was asked to.
-    pub(super) fn answered(&mut self) {
+    fn answered(&mut self) {
         match self {
             Self::Unsubscribing { confirmed, .. } | Self::Flushing { confirmed, .. } => *confirmed = true,
             Self::None | Self::Emptying { .. } => {}
         }
     }
 
-    /// The server that was asked is gone.
-    pub(super) fn interrupted(&mut self) {
+    fn interrupted(&mut self) {
         match self {
             // It took the subscriptions along.
             Self::Unsubscribing { confirmed, .. } => *confirmed = true,
@@ -84,6 +83,20 @@ impl Ending {
 }
 
 impl Driver {
+    /// The server confirmed what it was asked to. Where it was asked again since, the answer to that is what counts.
+    pub(super) fn end_confirmed(&mut self) {
+        self.end_questions = self.end_questions.saturating_sub(1);
+        if self.end_questions == 0 {
+            self.ending.answered();
+        }
+    }
+
+    /// The server that was asked is gone.
+    pub(super) fn end_interrupted(&mut self) {
+        self.end_questions = self.end_questions.saturating_sub(1);
+        self.ending.interrupted();
+    }
+
     /// Moves the end on while the connection stands; the reason once it is over.
     pub(super) fn end_while_up(&mut self) -> Option<CloseReason> {
         self.take_orders();
@@ -94,6 +107,7 @@ impl Driver {
                     return Some(reason.clone());
                 }
                 if !std::mem::replace(asked, true) {
+                    self.end_questions += 1;
                     let waker = self.shared.core().ping(Waiter::Drain);
                     waker.into_iter().for_each(Waker::wake);
                 }
@@ -158,17 +172,25 @@ impl Driver {
     }
 
     fn unsubscribe_all(&mut self, order: DrainOrder) {
-        let sids = self.listening();
-        let mut core = self.shared.core();
-        core.stage = Stage::DrainingSubscriptions;
-        core.reconsider();
-        let waker = if core.up {
-            let waker = core.control(|out| sids.iter().for_each(|sid| encode::unsubscribe(out, *sid, None)));
-            waker.or(core.ping(Waiter::Drain))
-        } else {
-            None
+        let (sids, waker) = loop {
+            let mut core = self.shared.core();
+            let changes = std::mem::take(&mut core.changes);
+            if changes.is_empty() {
+                // Under the lock, so that there is no subscription besides these.
+                let sids = listening(&mut self.registry);
+                core.stage = Stage::DrainingSubscriptions;
+                core.reconsider();
+                if !core.up {
+                    break (sids, None);
+                }
+                self.end_questions += 1;
+                let first =
+                    core.control(|out| sids.iter().for_each(|sid| encode::unsubscribe(out, *sid, None)));
+                break (sids, first.or(core.ping(Waiter::Drain)));
+            }
+            drop(core);
+            self.apply(changes);
         };
-        drop(core);
         waker.into_iter().for_each(Waker::wake);
         for sid in sids {
             if let Some(entry) = self.registry.get_mut(sid) {
@@ -178,16 +200,9 @@ impl Driver {
         self.ending = Ending::Unsubscribing { order, confirmed: false };
     }
 
-    /// The subscriptions of the application, as opposed to those that requests wait on.
-    fn listening(&mut self) -> Vec<u64> {
-        let mut sids = self.registry.sids();
-        sids.retain(|sid| self.registry.get_mut(*sid).is_some_and(|entry| !entry.route.is_for_requests()));
-        sids
-    }
-
     fn empty(&mut self, order: DrainOrder) {
         let mut queues = Vec::new();
-        for sid in self.listening() {
+        for sid in listening(&mut self.registry) {
             let Some(entry) = self.registry.remove(sid) else { continue };
             if let Route::Queue { queue, .. } = &entry.route {
                 queues.push(Arc::clone(queue));
@@ -226,6 +241,13 @@ impl Driver {
         let deadline = order.map_or(soonest, |order| order.deadline.max(soonest));
         self.ending = Ending::Flushing { reason, deadline, asked: false, confirmed: false, report };
     }
+}
+
+/// The subscriptions of the application, as opposed to those that requests wait on.
+fn listening(registry: &mut Registry<Route>) -> Vec<u64> {
+    let mut sids = registry.sids();
+    sids.retain(|sid| registry.get_mut(*sid).is_some_and(|entry| !entry.route.is_for_requests()));
+    sids
 }
 
 /// Messages that busy consumers have before them, if any is busy, and messages that may never be read.

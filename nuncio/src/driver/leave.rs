@@ -108,10 +108,17 @@ impl Driver {
 
     /// Withdraws everything from the server. What is published from here on is kept for the next one.
     fn part(&mut self, deadline: Instant) {
-        let changes = std::mem::take(&mut self.shared.core().changes);
-        self.apply(changes);
+        let mut core = loop {
+            let mut core = self.shared.core();
+            let changes = std::mem::take(&mut core.changes);
+            if changes.is_empty() {
+                break core;
+            }
+            drop(core);
+            self.apply(changes);
+        };
+        // Under the lock, so that nothing is subscribed to that is not withdrawn.
         let sids = self.registry.sids();
-        let mut core = self.shared.core();
         let first = core.control(|out| sids.iter().for_each(|sid| encode::unsubscribe(out, *sid, None)));
         let waker = first.or(core.ping(Waiter::Leave));
         core.up = false;

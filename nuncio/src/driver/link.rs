@@ -105,6 +105,13 @@ impl Link {
         self.fault.get_or_insert(error);
     }
 
+    /// The server goes on: what it complained of before, if that need not end the connection, is not why it ends later.
+    pub(crate) fn goes_on(&mut self) {
+        if self.fault.as_ref().is_some_and(|fault| fault.closes().is_none()) {
+            self.fault = None;
+        }
+    }
+
     /// A connection that ends after the server gave a reason ends for that reason.
     pub(crate) fn explain(&mut self, cause: DisconnectCause) -> DisconnectCause {
         match (self.fault.take(), cause) {

@@ -64,8 +64,12 @@ pub(crate) struct Driver {
     answered: VecDeque<Waker>,
     /// How many of them go on at once.
     at_once: usize,
+    /// Rounds of them since orders and the time had their turn.
+    rounds: u32,
     alarm: Alarm,
     ending: Ending,
+    /// `PING`s of the ending that are not answered.
+    end_questions: u32,
     first_messages: Vec<FirstMessage>,
     /// The last refusal of credentials by each server.
     refusals: HashMap<ServerId, ServerError>,
@@ -93,8 +97,10 @@ impl Driver {
             pass: Pass::default(),
             answered: VecDeque::new(),
             at_once: 0,
+            rounds: 0,
             alarm: Alarm::default(),
             ending: Ending::None,
+            end_questions: 0,
             first_messages: Vec::new(),
             refusals: HashMap::new(),
             outdated: None,
@@ -222,6 +228,8 @@ impl Driver {
                 link.take_over(&mut core);
                 core.up = true;
                 core.moving = None;
+                // This is the new connection that was asked for meanwhile.
+                core.orders.reconnect = false;
                 break (over, std::mem::take(&mut core.room));
             }
             drop(core);

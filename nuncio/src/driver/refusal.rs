@@ -136,7 +136,9 @@ impl Driver {
         if sid == MUX_SID {
             self.registry.remove(sid);
             self.shared.core().mux_live = false;
-            self.fail_requests(u64::MAX, &[], failure);
+            // Those that have an inbox of their own wait on.
+            let apart: Vec<_> = self.registry.entries().filter_map(|entry| entry.route.request()).collect();
+            self.fail_requests(u64::MAX, &apart, failure);
             return;
         }
         if let Some(Route::Reply(token)) = self.registry.get_mut(sid).map(|entry| &entry.route) {

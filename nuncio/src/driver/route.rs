@@ -47,6 +47,11 @@ impl Route {
         matches!(self, Self::Replies | Self::Reply(_))
     }
 
+    /// The request that made the subscription for itself alone.
+    pub(crate) fn request(&self) -> Option<Token> {
+        if let Self::Reply(token) = self { Some(*token) } else { None }
+    }
+
     /// Tells whoever listens that nothing more will come.
     pub(crate) fn end(self, why: SubscriptionEnd) {
         let waker = match self {

@@ -15,6 +15,9 @@ use crate::stats::Counters;
 /// Small reads in one go: orders and the time get their turn even where the transport is always ready.
 const READS: usize = 64;
 
+/// Rounds of answered requests after which orders and the time get their turn, though there are more of them.
+const ROUNDS: u32 = 16;
+
 /// Reads after which a server that cannot be written to any more has had its say.
 const LAST_READS: usize = 256;
 
@@ -49,7 +52,10 @@ impl Driver {
                 }
             };
             if self.wake_answered() {
-                return await_answered(cx);
+                if self.goes_on_at_once(cx) {
+                    return Poll::Pending;
+                }
+                break;
             }
             let read = if self.is_held(cx) {
                 // Silence is of this end's own making, and says nothing about the server.
@@ -73,7 +79,10 @@ impl Driver {
                         return Poll::Ready(Served::Lost(cause));
                     }
                     if !self.answered.is_empty() {
-                        return await_answered(cx);
+                        if self.goes_on_at_once(cx) {
+                            return Poll::Pending;
+                        }
+                        break;
                     }
                     if full || turn >= READS {
                         give_way(cx);
@@ -82,6 +91,7 @@ impl Driver {
                 }
             }
         }
+        self.rounds = 0;
         loop {
             if let Some(served) = self.check_orders(link) {
                 return Poll::Ready(served);
@@ -90,6 +100,14 @@ impl Driver {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Those whose requests were answered go on, and what they send is written, before more go on. False when it is time to
+    /// look at all else first: where every read brings more of them than go on at once, there is no end of it.
+    fn goes_on_at_once(&mut self, cx: &Context<'_>) -> bool {
+        cx.waker().wake_by_ref();
+        self.rounds += 1;
+        self.rounds < ROUNDS
     }
 
     /// Whether a queue whose policy is [`OnFull::Backpressure`](crate::OnFull::Backpressure) is full. An ending reads on:
@@ -164,12 +182,6 @@ impl Driver {
             core.batch.clear(0);
         }
     }
-}
-
-/// Those whose requests were answered go on, and what they send is written, before more go on.
-fn await_answered(cx: &Context<'_>) -> Poll<Served> {
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }
 
 /// Much is arriving: whoever consumes it gets a turn before more is read.

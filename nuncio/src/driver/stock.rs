@@ -1,5 +1,6 @@
 //! Taking stock when a connection ends: what was written, what is torn, what is kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -67,12 +68,13 @@ impl Driver {
     fn take_stock(&mut self) -> (Stock, Vec<Fence>) {
         let writing = std::mem::take(&mut self.writing);
         let parting = std::mem::take(&mut self.parting);
-        let mut kept = Batch::new();
-        let mut core = self.shared.core();
-        core.up = false;
         let in_flight = writing.messages() + parting.messages();
+        let mut kept = Batch::new();
+        // Not under the lock: what was written is dropped here, and dropping shared bytes may run the application's code.
         let salvage = writing.salvage(&mut kept);
         parting.salvage(&mut kept);
+        let mut core = self.shared.core();
+        core.up = false;
         std::mem::take(&mut core.batch).salvage(&mut kept);
         let kept_messages = kept.messages();
         core.batch = kept;
@@ -93,9 +95,11 @@ impl Driver {
 
     /// The requests of which no byte was written.
     fn kept_requests(&self) -> Vec<Token> {
+        let own = self.registry.entries().filter_map(|e| Some((&*e.interest.subject, e.route.request()?)));
+        let own: HashMap<_, _> = own.collect();
         let mut kept = Vec::new();
         self.shared.core().batch.replies(|reply| {
-            kept.extend(reply.strip_prefix(&*self.shared.mux_prefix).and_then(Token::decode));
+            kept.extend(self.shared.token_of(reply).or_else(|| own.get(reply).copied()));
         });
         kept
     }
@@ -113,7 +117,7 @@ impl Driver {
                 | Waiter::Renewal(_) => {}
                 // The server took the subscription along: nothing more can come for it.
                 Waiter::Subscription(sid, done) => self.drained(sid, done),
-                Waiter::Drain => self.ending.interrupted(),
+                Waiter::Drain => self.end_interrupted(),
             }
         }
     }
@@ -126,17 +130,19 @@ impl Driver {
         self.wake_all_answered();
         let (stock, fences) = self.take_stock();
         let kept = self.kept_requests();
-        let (room, changes) = {
+        let (room, changes, batch) = {
             let mut core = self.shared.core();
-            core.ledger.lost += stock.kept;
-            core.batch = Batch::new();
+            let batch = std::mem::take(&mut core.batch);
+            // Not what stock was taken of: there may have been a message since.
+            core.ledger.lost += batch.messages();
             core.stage = Stage::Closed(reason.clone());
             core.reconsider();
             core.driver = None;
             let (lost, maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
             core.drain_report = self.ending.report().map(|report| DrainReport { lost, maybe_lost, ..report });
-            (std::mem::take(&mut core.room), std::mem::take(&mut core.changes))
+            (std::mem::take(&mut core.room), std::mem::take(&mut core.changes), batch)
         };
+        drop(batch);
         self.apply(changes);
         self.break_fences(fences);
         let end = match &reason {

@@ -12,7 +12,7 @@ use nuncio_proto::js::output::{End, Output};
 use nuncio_proto::js::status::PullStatus;
 
 use crate::driver::shared::now;
-use crate::driver::wait::Deadline;
+use crate::driver::wait::{Deadline, instant_after};
 use crate::error::shown;
 use crate::jetstream::ack::{Claim, is_ack_reply, no_reply, not_sent};
 use crate::jetstream::pull_options::{
@@ -63,6 +63,8 @@ struct Run<'a> {
     asking: Option<RequestMany<'a>>,
     replies: Option<Replies>,
     alarm: Option<(Instant, Deadline)>,
+    /// The pulls are over by then.
+    until: Instant,
     /// The server has said something, so that it has taken note of the acknowledgement.
     answered: bool,
 }
@@ -108,8 +110,16 @@ impl<'a> AckNext<'a> {
         let now = now();
         let mut machine = Fetch::new(config.clone(), now);
         machine.waiting(true, now);
-        let run = Run { message, machine, id: 0, asking: None, replies: None, alarm: None, answered: false };
-        Ok(Box::new(run))
+        Ok(Box::new(Run {
+            message,
+            machine,
+            id: 0,
+            asking: None,
+            replies: None,
+            alarm: None,
+            until: instant_after(config.expires),
+            answered: false,
+        }))
     }
 
     /// What it means that the pull has ended without a message.
@@ -174,8 +184,7 @@ impl Run<'_> {
     fn ask(&mut self, id: u64, body: &[u8]) {
         let message = self.message;
         let Some(reply) = message.reply_bytes() else { return };
-        let until = self.machine.deadline().unwrap_or_else(now);
-        let timeout = until.saturating_duration_since(now()) + BEYOND;
+        let timeout = self.until.saturating_duration_since(now()) + BEYOND;
         // The next message comes with a subject of its own, which the shared inbox does not receive.
         let request = Request::new(message.shared(), reply.into(), ack::next(body).into()).no_mux();
         self.asking = Some(request.many().timeout(timeout));

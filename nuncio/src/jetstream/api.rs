@@ -63,8 +63,21 @@ impl JetStream {
         Req: Serialize + ?Sized,
         Resp: DeserializeOwned,
     {
+        self.call_as(parts, body, Repeat::of(parts)).await
+    }
+
+    /// As [`call`](Self::call), of which it is known whether it may be asked twice.
+    pub(crate) async fn call_as<Req, Resp>(
+        &self,
+        parts: &[&str],
+        body: &Req,
+        repeat: Repeat,
+    ) -> Result<Resp, Error>
+    where
+        Req: Serialize + ?Sized,
+        Resp: DeserializeOwned,
+    {
         let operation = self.subject(parts)?;
-        let repeat = Repeat::of(parts);
         let body = match serde_json::to_vec(body) {
             Ok(body) if body == b"null" => Vec::new(),
             Ok(body) => body,

@@ -38,11 +38,11 @@ impl Repeat {
             ["CONSUMER.CREATE", _] => Self::Never,
             [operation, ..] => match *operation {
                 "INFO" | "STREAM.INFO" | "STREAM.LIST" | "STREAM.NAMES" | "STREAM.MSG.GET"
-                | "STREAM.CREATE" | "STREAM.UPDATE" | "STREAM.PURGE" | "CONSUMER.INFO" | "CONSUMER.LIST"
+                | "STREAM.CREATE" | "STREAM.UPDATE" | "CONSUMER.INFO" | "CONSUMER.LIST"
                 | "CONSUMER.NAMES" | "CONSUMER.CREATE" | "CONSUMER.PAUSE" => Self::Safe,
                 "STREAM.DELETE" | "CONSUMER.DELETE" => Self::Removal,
-                // Leaders would step down twice, pins be lost that are new, and streams on disk do not tell a message that is
-                // gone from one that cannot be deleted.
+                // Leaders would step down twice, pins be lost that are new, messages be purged that came after the answer, and
+                // streams on disk do not tell a message that is gone from one that cannot be deleted.
                 _ => Self::Never,
             },
             [] => Self::Never,
@@ -178,6 +178,7 @@ mod tests {
             &["CONSUMER.RESET", "S", "C"],
             &["CONSUMER.UNPIN", "S", "C"],
             &["STREAM.MSG.DELETE", "S"],
+            &["STREAM.PURGE", "S"],
             &["STREAM.SNAPSHOT", "S"],
             &["STREAM.RESTORE", "S"],
             &["STREAM.PEER.REMOVE", "S"],

@@ -69,7 +69,7 @@ impl<'a> Consume<'a> {
     /// How long each pull waits at the server, 1 second at least. Default: 30 seconds, or what the consumer allows.
     pub fn expires(mut self, expires: Duration) -> Self {
         self.config.expires = expires;
-        self.config.adapt = false;
+        self.config.adapt.expires = false;
         self
     }
 
@@ -79,10 +79,10 @@ impl<'a> Consume<'a> {
         let mut config = self.config.clone();
         config.seed = fastrand::u64(..);
         // What the application insists on is the consumer's to refuse.
-        config.adapt &= config.max_messages.is_none() && config.max_bytes.is_none();
-        if let Some(of) = consumer.config().filter(|_| config.adapt) {
-            config.max_messages = of.max_batch.filter(|most| (1..500).contains(most));
-            config.expires = of.max_expires.unwrap_or(config.expires).min(config.expires);
+        config.adapt.messages = config.max_messages.is_none();
+        config.adapt.bytes = config.max_bytes.is_none();
+        if let Some(of) = consumer.config() {
+            config.fit(of.max_batch, of.max_expires);
         }
         let (inbox, subscription) = open_inbox(consumer.js())?;
         let ground = consumer.ground(inbox, config.priority.group.is_some())?;

@@ -136,7 +136,8 @@ impl Consumer {
         Fetch::messages(self, messages)
     }
 
-    /// Messages of up to so many bytes in all, counted as the server does: subject, reply, headers and payload.
+    /// Messages of up to so many bytes in all, counted as the server does: subject, reply, headers and payload. If the
+    /// consumer is known to allow only so many messages a pull, no more than those.
     pub fn fetch_bytes(&self, bytes: u64) -> Fetch<'_> {
         Fetch::bytes(self, bytes)
     }

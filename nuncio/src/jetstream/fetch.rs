@@ -39,17 +39,19 @@ use crate::jetstream::{ConsumeError, Consumer, JsMessage};
 pub struct Fetch<'a> {
     consumer: &'a Consumer,
     config: FetchConfig,
+    /// The application says how long to wait.
+    insists: bool,
 }
 
 impl<'a> Fetch<'a> {
     pub(crate) fn messages(consumer: &'a Consumer, messages: u64) -> Self {
         let mut config = FetchConfig::default();
         config.batch = Some(messages);
-        Self { consumer, config }
+        Self { consumer, config, insists: false }
     }
 
     pub(crate) fn bytes(consumer: &'a Consumer, bytes: u64) -> Self {
-        Self { consumer, config: FetchConfig::default() }.max_bytes(bytes)
+        Self { consumer, config: FetchConfig::default(), insists: false }.max_bytes(bytes)
     }
 
     pull_options!(config);
@@ -61,9 +63,10 @@ impl<'a> Fetch<'a> {
         self
     }
 
-    /// How long to wait for messages. Default: 30 seconds.
+    /// How long to wait for messages. Default: 30 seconds, or as long as the consumer allows where that is known.
     pub fn expires(mut self, expires: Duration) -> Self {
         self.config.expires = expires;
+        self.insists = true;
         self
     }
 
@@ -90,6 +93,12 @@ impl<'a> Fetch<'a> {
             }
         };
         let mut config = self.config.clone();
+        if let Some(of) = consumer.config() {
+            // What the application insists on is the consumer's to refuse.
+            let expires = of.max_expires.filter(|_| !self.insists);
+            config.expires = expires.unwrap_or(config.expires).min(config.expires);
+            config.batch = config.batch.or(of.max_batch);
+        }
         config.first_id = spare.next_id;
         config.seed = fastrand::u64(..);
         let group = config.priority.group.clone();
@@ -202,7 +211,7 @@ impl<'a> Next<'a> {
         Self { fetch: Fetch::messages(consumer, 1), batch: None }
     }
 
-    /// How long to wait for it. Default: 30 seconds.
+    /// How long to wait for it. Default: 30 seconds, or as long as the consumer allows where that is known.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.fetch = self.fetch.expires(timeout);
         self

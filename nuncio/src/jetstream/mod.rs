@@ -197,9 +197,10 @@ impl JetStream {
     /// A request that reaches a server in the moment when its leader changes is lost without a word. So after a quarter of this
     /// time, 1.5 seconds at most, and again after longer and longer silences, a call is asked again, and whichever answer
     /// comes first counts; after a lost connection too. That is done where asking twice comes to the same: reading and
-    /// listing, creating and updating by name with one configuration, pausing, purging (the figure is then that of the
-    /// last one), and deleting streams and consumers, where there being none any more is then success. All else, such as
-    /// stepping down, resetting and deleting single messages, is asked once.
+    /// listing, creating and updating by name with one configuration, pausing, purging up to a sequence (the figure is that
+    /// of the request which is answered), and deleting streams and consumers, where there being none any more is then
+    /// success. All else, such as other purges, which could remove what was stored after the answer, stepping down,
+    /// resetting and deleting single messages, is asked once.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }

@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use nuncio_proto::js::api::purge::{DeleteMessageRequest, PurgeRequest, Purged};
 use nuncio_proto::js::api::stream::Success;
 
+use crate::jetstream::asking::Repeat;
 use crate::jetstream::call::{CallFuture, filter};
 use crate::jetstream::{Error, Stream};
 
@@ -75,7 +76,9 @@ impl Purge<'_> {
         let purged: Purged = if request == PurgeRequest::default() {
             stream.js.call(&parts, &()).await?
         } else {
-            stream.js.call(&parts, &request).await?
+            // Only with an end of its own it removes nothing that comes later, however often it is carried out.
+            let repeat = if request.sequence.is_some() { Repeat::Safe } else { Repeat::Never };
+            stream.js.call_as(&parts, &request, repeat).await?
         };
         Ok(purged.purged)
     }

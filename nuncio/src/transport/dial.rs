@@ -1,7 +1,10 @@
 //! Reaching a server: name look-up and TCP, or what takes their place, and what runs on top.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 use std::time::Duration;
 
 use nuncio_proto::addr::{Scheme, ServerAddr};
@@ -11,9 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::Config;
 use crate::connector::ProxyError;
 use crate::error::ConnectError;
-use crate::transport::Transport;
 #[cfg(feature = "websocket")]
 use crate::transport::websocket;
+use crate::transport::{Connection, Connector, Transport};
 
 /// Host and port, or the path of a socket, as shown in errors and events; never user information.
 pub(crate) fn host_port(server: &ServerAddr) -> String {
@@ -62,7 +65,7 @@ pub(crate) async fn reach(
 ) -> Result<Transport, ConnectError> {
     let failed = |error: io::Error| failed(server, &error);
     if let Some(connector) = &config.connector {
-        let connecting = connector.connect(server.clone());
+        let connecting = guarded(&**connector, server);
         let made =
             timeout_at(deadline, connecting).await.map_err(|_| late(config, server, "the connector"))?;
         return made.map(Transport::Custom).map_err(|error| match ProxyError::of(&error) {
@@ -82,6 +85,18 @@ pub(crate) async fn reach(
         fastrand::Rng::with_seed(seed).shuffle(&mut addresses);
     }
     first_of(addresses, config, server, deadline).await
+}
+
+/// What the application's connector makes. Its panic fails this attempt, and does not end the connection.
+async fn guarded(connector: &dyn Connector, server: &ServerAddr) -> io::Result<Box<dyn Connection>> {
+    let panicked = || io::Error::other("the connector has panicked");
+    let connecting = catch_unwind(AssertUnwindSafe(|| connector.connect(server.clone())));
+    let mut connecting = connecting.map_err(|_| panicked())?;
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| connecting.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+    })
+    .await
 }
 
 /// A connection to the first of these addresses that answers.

@@ -3,18 +3,20 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use nuncio::{Client, CloseReason, PublishError, RequestError, SubscriptionEnd, WhenFull};
+use bytes::Bytes;
+use nuncio::{Client, CloseReason, Event, PublishError, RequestError, SubscriptionEnd, WhenFull};
 use nuncio_server::Server;
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::clock::pass;
-use crate::evil::limited;
+use crate::evil::{Stage, event, limited, script, settle};
 use crate::session::through;
 
 /// A value of any type, to be dropped.
@@ -295,4 +297,49 @@ fn a_message_handled_after_the_end_of_its_connection_is_still_whole() {
     drop(runtime);
     assert_eq!((message.payload(), message.header("a")), (&b"x"[..], Some("b")));
     assert!(matches!(block_on(message.respond("late").into_future()), Err(PublishError::Closed(_))));
+}
+
+/// Bytes whose owner uses the client when they are dropped, and notes whether it could.
+struct Owner(Client, Arc<AtomicBool>, Vec<u8>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.2
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let nc = self.0.clone();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = nc.state();
+            let _ = tell.send(());
+        });
+        if told.recv_timeout(Duration::from_millis(500)).is_err() {
+            self.1.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_dropped_after_a_cut_may_use_the_client() {
+    let cut = Arc::new(Notify::new());
+    let cut2 = Arc::clone(&cut);
+    let stage = Stage::new([script(move |mut peer| async move {
+        peer.shake_hands().await;
+        peer.hear(b"PUB p 5000\r\n").await;
+        cut2.notified().await;
+    })])
+    .await
+    .capacity(1024);
+    let nc = stage.client().await;
+    let mut events = nc.events();
+    let held = Arc::new(AtomicBool::new(false));
+    let owner = Owner(nc.clone(), Arc::clone(&held), vec![0; 5000]);
+    nc.publish("p", Bytes::from_owner(owner)).await.unwrap();
+    settle().await;
+    cut.notify_one();
+    event(&mut events, "lost", |e| matches!(e, Event::Disconnected { .. }).then_some(())).await;
+    assert!(!held.load(Ordering::SeqCst));
 }

@@ -162,6 +162,13 @@ pub async fn limited<F: Future>(what: &str, future: F) -> F::Output {
     timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("{what}: hangs"))
 }
 
+/// Lets everything run that can.
+pub async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The next event that `pick` makes something of.
 pub async fn event<T>(events: &mut Events, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
     let found = async {

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::string_slice, unreachable_pub)]
 
+mod ack_next;
 mod after;
 mod burst;
 mod cancel;
@@ -10,6 +11,7 @@ mod cuts;
 mod defaults;
 mod down;
 mod drops;
+mod ending;
 mod evil;
 mod handshake;
 mod hostile;
@@ -23,5 +25,6 @@ mod rolling;
 mod session;
 mod silent;
 mod slow;
+mod turns;
 mod waits;
 mod wire;

@@ -66,3 +66,12 @@ async fn a_server_that_babbles_without_end_does_not_keep_the_connection_from_its
     assert!(error.is_timeout(), "{error}");
     nc.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_no_ping_may_be_unanswered_the_server_is_asked_before_it_is_given_up() {
+    let stage = Stage::new([]).await;
+    let connect = stage.connect().max_pings_out(0).ping_interval(Duration::from_secs(10));
+    let nc = limited("c", connect.into_future()).await.unwrap();
+    pass(Duration::from_secs(60)).await;
+    assert_eq!(nc.statistics().connects, 1);
+}

@@ -1,11 +1,17 @@
 //! Subscribers that do not read.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use nuncio::{Client, Event, Events, OnFull, Subscription, SubscriptionStats};
 use nuncio_server::Server;
+use tokio::sync::Notify;
 
-use crate::evil::limited;
+use crate::clock::pass;
+use crate::evil::{Stage, limited};
 use crate::session::through;
 
 struct Room {
@@ -184,4 +190,68 @@ async fn what_waits_in_a_queue_does_not_keep_the_bytes_of_others() {
     let pinned: usize = waiting.iter().map(nuncio::Message::pinned).sum();
     // One burst as a whole, and what belongs to the messages themselves.
     assert!(pinned < 256 * 1024, "{} bytes of messages keep {pinned} bytes", 200 * 12);
+}
+
+fn frames(from: usize, to: usize) -> String {
+    (from..to).map(|n| format!("MSG s 2 3\r\n{n:03}\r\n")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slow_reader_has_not_been_handed_yet_is_dropped_if_it_is_the_oldest() {
+    let go = Arc::new(Notify::new());
+    let go2 = Arc::clone(&go);
+    let stage = Stage::subscribed(move |mut peer| async move {
+        peer.say(frames(0, 10)).await;
+        go2.notified().await;
+        peer.say(frames(10, 40)).await;
+        peer.answer().await;
+    })
+    .await;
+    let nc = stage.client().await;
+    let mut s = nc.subscribe("s").limits(10, usize::MAX).on_full(OnFull::DropOldest).await.unwrap();
+    while s.stats().received < 10 {
+        pass(Duration::from_millis(1)).await;
+    }
+    assert_eq!(s.next().await.unwrap().payload(), b"000");
+    go.notify_one();
+    while s.stats().received < 40 {
+        pass(Duration::from_millis(1)).await;
+    }
+    let mut read = Vec::new();
+    while let Some(m) = s.try_next() {
+        read.push(m.text().unwrap().to_owned());
+    }
+    let wanted: Vec<_> = (30..40).map(|n| format!("{n:03}")).collect();
+    assert_eq!(read, wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_never_catches_up_is_told_of_once() {
+    let go = Arc::new(Notify::new());
+    let go2 = Arc::clone(&go);
+    let stage = Stage::subscribed(move |mut peer| async move {
+        loop {
+            go2.notified().await;
+            peer.say(frames(0, 20)).await;
+        }
+    })
+    .await;
+    let nc = stage.client().await;
+    let mut events = nc.events();
+    let mut s = nc.subscribe("s").limits(10, usize::MAX).await.unwrap();
+    for round in 1..=50 {
+        go.notify_one();
+        while s.stats().received < round * 20 {
+            pass(Duration::from_millis(1)).await;
+        }
+        for _ in 0..5 {
+            s.try_next().unwrap();
+        }
+    }
+    let mut told = 0;
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(event)) = pin!(events.next()).poll(&mut cx) {
+        told += usize::from(matches!(event, Event::SlowConsumer { .. }));
+    }
+    assert_eq!(told, 1);
 }

@@ -165,6 +165,22 @@ async fn what_would_be_done_twice_is_asked_once() {
     assert!(asked.try_next().is_none());
 }
 
+/// A purge that was asked twice and answered once could still remove what was stored after the answer.
+#[tokio::test]
+async fn a_purge_is_asked_twice_only_if_it_says_where_to_stop() {
+    let (_server, nc, _) = start().await;
+    let (mut asked, js) = played(&nc).await;
+    let js = js.timeout(Duration::from_secs(2));
+    let stream = js.bind_stream("S").unwrap();
+    for purge in [stream.purge(), stream.purge().filter("S.a"), stream.purge().keep(1)] {
+        assert!(purge.await.unwrap_err().is_timeout());
+        asked.next().await.unwrap();
+        assert!(asked.try_next().is_none());
+    }
+    assert!(stream.purge().sequence(7).await.unwrap_err().is_timeout());
+    assert!((asked.try_next(), asked.try_next()).1.is_some());
+}
+
 #[tokio::test]
 async fn a_deletion_that_was_asked_twice_may_find_that_it_is_done() {
     let (_server, nc, _) = start().await;

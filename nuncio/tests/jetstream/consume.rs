@@ -390,3 +390,23 @@ async fn who_may_not_subscribe_to_the_inbox_is_told_so() {
     let denied = |end: &SubscriptionEnd| matches!(end, SubscriptionEnd::Denied { .. });
     assert!(matches!(&error, ConsumeError::Subscription { end, .. } if denied(end)), "{error:?}");
 }
+
+#[tokio::test]
+async fn an_option_does_not_make_a_default_that_the_consumer_does_not_allow() {
+    let (_server, nc, js) = start().await;
+    let more = r#""max_batch":3,"max_expires":2000000000,"max_bytes":2000"#;
+    bound(&nc, &js, 40, more).await;
+    let known = js.bind_stream("S").unwrap().consumer("C").await.unwrap();
+    let bound = js.bind_consumer("S", "C").unwrap();
+    for consumer in [&known, &bound] {
+        let second = Duration::from_secs(1);
+        for consume in [
+            consumer.consume().expires(second),
+            consumer.consume().max_messages(2),
+            consumer.consume().max_bytes(500),
+        ] {
+            let mut messages = consume.stop_after(5).await.unwrap();
+            assert_eq!(take(&mut messages, 5).await.len(), 5);
+        }
+    }
+}

@@ -248,3 +248,15 @@ async fn a_fetch_of_bytes_alone_takes_any_number_of_messages() {
     let mut batch = consumer.fetch_bytes(1 << 20).no_wait().await.unwrap();
     assert_eq!(texts(&mut batch).await.len(), 500);
 }
+
+#[tokio::test]
+async fn a_default_that_the_consumer_does_not_allow_is_made_to_fit() {
+    let (_server, nc, js) = start().await;
+    let more = r#""max_batch":3,"max_expires":2000000000"#;
+    let consumer = bound(&nc, &js, 4, more).await;
+    assert!(soon(consumer.next()).await.unwrap().is_some());
+    assert_eq!(texts(&mut consumer.fetch_bytes(100_000).no_wait().await.unwrap()).await.len(), 3);
+    // What is insisted on is refused.
+    let error = soon(consumer.next().timeout(SOON)).await.unwrap_err();
+    assert!(matches!(error.end(), Some(ConsumeEnd::LimitExceeded { .. })), "{error:?}");
+}

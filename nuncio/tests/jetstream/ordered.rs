@@ -6,7 +6,7 @@ use nuncio::Client;
 use nuncio::jetstream::{
     ConsumeEnd, ConsumeError, ConsumeEvent, DeliverPolicy, OrderedMessages, Recreation, Timestamp,
 };
-use nuncio_testkit::eventually_async;
+use nuncio_testkit::{Cut, Proxy, eventually_async};
 
 use crate::support::*;
 
@@ -275,4 +275,26 @@ async fn a_part_that_nobody_answers_for_is_made_anew_under_another_name() {
     let (messages, deleted) = both(js.ordered_consumer("S"), playing).await;
     assert!(messages.unwrap().consumer_name().ends_with("_2"));
     assert!(deleted, "what may be made late is deleted");
+}
+
+#[tokio::test]
+async fn messages_that_were_lost_with_the_connection_come_though_nothing_follows_them() {
+    let server = server().await;
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let (nc, direct) = (client(proxy.url()).await, client(server.url()).await);
+    stream(&direct, "S", "").await;
+    fill(&direct, "S", 1).await;
+    let mut messages = nc.jetstream().timeout(SOON).ordered_consumer("S").await.unwrap();
+    assert_eq!(texts(&mut messages, 1).await, numbers(1..=1));
+    let name = messages.consumer_name().to_owned();
+    proxy.to_client().blackhole();
+    fill_from(&direct, "S", 2, 3).await;
+    let sent = async || {
+        let info = consumer_info(&direct, "S", &name).await;
+        (info["delivered"]["stream_seq"] == 4).then_some(())
+    };
+    eventually_async("the messages to be sent", SOON, sent).await.unwrap();
+    proxy.clear();
+    proxy.cut_all(Cut::Rst);
+    assert_eq!(texts(&mut messages, 3).await, numbers(2..=4));
 }

@@ -410,3 +410,32 @@ async fn what_is_sent_again_is_what_was_sent() {
         assert_eq!(message.payload.len(), if number % 3 == 0 { 5000 } else { 10 });
     }
 }
+
+#[tokio::test]
+async fn results_that_several_read_come_to_all_who_wait() {
+    let (_server, nc, js) = start().await;
+    stream(&nc, "S", "").await;
+    let publisher = js.publisher().build();
+    let read = |mut results: nuncio::jetstream::Results| async move {
+        let mut numbers = Vec::new();
+        while let Some((number, outcome)) = results.next().await {
+            outcome.unwrap();
+            numbers.push(number);
+        }
+        numbers
+    };
+    let readers = [tokio::spawn(read(publisher.results())), tokio::spawn(read(publisher.results()))];
+    // Both wait.
+    tokio::task::yield_now().await;
+    for _ in 0..10 {
+        drop(send(&publisher, "S.a").await);
+    }
+    publisher.flush().await.unwrap();
+    drop(publisher);
+    let mut all = Vec::new();
+    for reader in readers {
+        all.extend(soon(reader).await.unwrap());
+    }
+    all.sort_unstable();
+    assert_eq!(all, Vec::from_iter(0..10));
+}

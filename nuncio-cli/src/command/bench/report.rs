@@ -77,13 +77,17 @@ impl Report {
 
 impl Show for Report {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (msgs, seconds) = (grouped(self.msgs), self.seconds);
-        writeln!(out, "{msgs} messages in {seconds:.2} s: {} a second", grouped(self.msgs_per_sec as u64))?;
+        let (msgs, seconds) = (plot::grouped(self.msgs), self.seconds);
+        writeln!(
+            out,
+            "{msgs} messages in {seconds:.2} s: {} a second",
+            plot::grouped(self.msgs_per_sec as u64)
+        )?;
         write!(out, "processor {} ns a message", self.cpu_ns_per_msg)?;
         if let Some(bytes) = self.rss_bytes {
             write!(out, ", memory {:.1} MiB at most", bytes as f64 / (1024.0 * 1024.0))?;
         }
-        writeln!(out, ", lost {}", grouped(self.lost))?;
+        writeln!(out, ", lost {}", plot::grouped(self.lost))?;
         let Latencies { p50_us, p90_us, p99_us, p999_us, max_us } = self.latencies;
         let rows = [("p50", p50_us), ("p90", p90_us), ("p99", p99_us), ("p99.9", p999_us), ("max", max_us)];
         let longest = max_us.unwrap_or(1.0).max(1.0);
@@ -92,21 +96,8 @@ impl Show for Report {
                 writeln!(out, "{name:>6} {us:>10.1} µs  {}", plot::bar(us / longest))?;
             }
         }
-        out.write_all(plot::rates(&self.rates).as_bytes())
+        plot::rates(&self.rates).iter().try_for_each(|line| writeln!(out, "{line}"))
     }
-}
-
-/// A number with its thousands apart.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// As Linux counts it.

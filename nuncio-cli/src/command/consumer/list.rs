@@ -4,39 +4,18 @@ use clap::Args;
 use nuncio::jetstream::ConsumerInfo;
 use serde::Serialize;
 
-use crate::command::Job;
 use crate::command::consumer::show::filters;
+use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::listing::{Detail, Listed, list};
+use crate::jetstream::listing::{Detail, Listed, Place, list};
 use crate::jetstream::{Api, Named};
 use crate::names;
+use crate::output::Output;
 use crate::table::{Column, Row};
-
-/// List the consumers of a stream; with --json one object each (stream, consumer, kind, filter, description).
-///
-/// The kind is pull or push.
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    of: Of,
-    /// Names alone; with --json one object each (stream, consumer).
-    #[arg(long)]
-    names: bool,
-}
-
-/// Show how far the consumers of a stream are; with --json one object each.
-///
-/// The object has stream, consumer, kind (pull or push), ack, ack_pending, redelivered, pending (not delivered yet), waiting
-/// (pulls), delivered_seq, ack_floor_seq (of the stream), and paused.
-#[derive(Debug, Args)]
-pub(crate) struct Report {
-    #[command(flatten)]
-    of: Of,
-}
 
 /// The stream whose consumers are listed.
 #[derive(Args, Debug)]
-struct Of {
+pub(crate) struct Of {
     /// Name of the stream.
     #[arg(value_parser = names::stream)]
     stream: String,
@@ -44,27 +23,14 @@ struct Of {
     api: Api,
 }
 
-impl Ls {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let detail = if self.names { Detail::Names } else { Detail::Lines };
-        Ok(list_consumers(detail, self.of))
-    }
-}
-
-impl Report {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        Ok(list_consumers(Detail::Figures, self.of))
-    }
-}
-
-fn list_consumers(detail: Detail, of: Of) -> Job {
-    Job::brief(async move |settings, out| {
-        let stream = of.api.connect(settings).await?.bind_stream(&of.stream)?;
+impl Place for Of {
+    async fn list(&self, detail: Detail, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
+        let stream = self.api.connect(settings).await?.bind_stream(&self.stream)?;
         let (names, all) = (stream.consumer_names(), stream.consumers());
-        let named = |name: &str| Named::consumer(&of.stream, name);
+        let named = |name: &str| Named::consumer(&self.stream, name);
         let done = list(detail, names, all, named, out).await;
-        done.map_err(|failure| Named::stream(&of.stream).about(failure))
-    })
+        done.map_err(|failure| Named::stream(&self.stream).about(failure))
+    }
 }
 
 impl Listed for ConsumerInfo {

@@ -13,7 +13,8 @@ use crate::exit::Failure;
 use crate::jetstream::Named;
 use crate::jetstream::options::moment;
 use crate::jetstream::target::Target;
-use crate::output::{Show, printable};
+use crate::output::Show;
+use crate::printable::printable;
 use crate::syntax::duration;
 
 /// Have a consumer deliver nothing for a time, which needs nats-server 2.11.

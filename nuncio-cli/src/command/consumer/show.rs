@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::exit::Failure;
 use crate::jetstream::{fill, with_defaults};
-use crate::output::{Show, printable, show_fields};
+use crate::output::{Show, show_fields};
+use crate::printable::printable;
 
 /// The words for what a configuration leaves out.
 const WORDS: [(&str, &str); 3] =

@@ -4,32 +4,17 @@ use clap::Args;
 use nuncio::jetstream::{StreamInfo, Timestamp};
 use serde::Serialize;
 
-use crate::command::Job;
+use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::listing::{Detail, Listed, list};
+use crate::jetstream::listing::{Detail, Listed, Place, list};
 use crate::jetstream::{Api, Named};
 use crate::names;
+use crate::output::Output;
 use crate::table::{Column, Row, size};
 
-/// List streams; with --json one object each (stream, subjects, description, created).
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
-    /// Only streams that take some of these subjects, with wildcards.
-    #[arg(long, value_name = "FILTER", value_parser = names::filter)]
-    subject: Option<String>,
-    /// Names alone, which spares the servers the rest; with --json one object each (stream).
-    #[arg(long)]
-    names: bool,
-    #[command(flatten)]
-    api: Api,
-}
-
-/// Show what all streams hold; with --json one object each.
-///
-/// The object has stream, storage, replicas, messages, bytes, consumers, first_seq, last_seq, and last_time, null where
-/// nothing was ever stored.
-#[derive(Debug, Args)]
-pub(crate) struct Report {
+/// Which streams are listed.
+#[derive(Args, Debug)]
+pub(crate) struct Of {
     /// Only streams that take some of these subjects, with wildcards.
     #[arg(long, value_name = "FILTER", value_parser = names::filter)]
     subject: Option<String>,
@@ -37,28 +22,15 @@ pub(crate) struct Report {
     api: Api,
 }
 
-impl Ls {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let detail = if self.names { Detail::Names } else { Detail::Lines };
-        Ok(list_streams(detail, self.subject, self.api))
-    }
-}
-
-impl Report {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        Ok(list_streams(Detail::Figures, self.subject, self.api))
-    }
-}
-
-fn list_streams(detail: Detail, subject: Option<String>, api: Api) -> Job {
-    Job::brief(async move |settings, out| {
-        let js = api.connect(settings).await?;
+impl Place for Of {
+    async fn list(&self, detail: Detail, settings: &Settings, out: &mut Output) -> Result<(), Failure> {
+        let js = self.api.connect(settings).await?;
         let (mut names, mut all) = (js.stream_names(), js.streams());
-        if let Some(subject) = subject {
-            (names, all) = (names.subject(&subject), all.subject(subject));
+        if let Some(subject) = &self.subject {
+            (names, all) = (names.subject(subject), all.subject(subject));
         }
         list(detail, names, all, Named::stream, out).await
-    })
+    }
 }
 
 impl Listed for StreamInfo {

@@ -12,7 +12,8 @@ use crate::jetstream::Named;
 use crate::jetstream::removal::forced;
 use crate::jetstream::target::Target;
 use crate::names;
-use crate::output::{Show, printable};
+use crate::output::Show;
+use crate::printable::printable;
 use crate::progress::{Progress, Unit};
 
 /// Remove messages from a stream, all of them unless told otherwise; with --json prints one object (stream, purged).

@@ -11,7 +11,8 @@ use crate::command::stream::Which;
 use crate::exit::Failure;
 use crate::jetstream::target::Target;
 use crate::names;
-use crate::output::{Content, Output, Show, header_entries, printable, show_headers};
+use crate::output::{Content, Output, Show, header_entries, show_headers};
+use crate::printable::printable;
 
 /// Print one message of a stream, by its sequence or the last of a subject.
 ///

@@ -13,7 +13,8 @@ use crate::command::stream::config::{ConfigArgs, Wanted};
 use crate::exit::Failure;
 use crate::jetstream::{Api, Named};
 use crate::names;
-use crate::output::{Show, printable};
+use crate::output::Show;
+use crate::printable::printable;
 use crate::progress::{Progress, Unit};
 use crate::table::size;
 

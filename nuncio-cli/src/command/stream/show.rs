@@ -6,7 +6,8 @@ use nuncio::jetstream::StreamInfo;
 use serde::{Serialize, Serializer};
 
 use crate::jetstream::with_defaults;
-use crate::output::{Show, printable, show_fields};
+use crate::output::{Show, show_fields};
+use crate::printable::printable;
 use crate::table::size;
 
 /// The words for what a configuration leaves out.

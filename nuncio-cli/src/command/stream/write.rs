@@ -1,96 +1,50 @@
 //! `nuncio stream add`, `edit` and `ensure`.
 
-use clap::Args;
-use nuncio::jetstream::{EnsureOutcome, Stream, StreamConfig};
+use nuncio::jetstream::{EnsureOutcome, StreamConfig};
 
-use crate::command::Job;
 use crate::command::stream::config::{ConfigArgs, Wanted};
 use crate::command::stream::{Which, show};
+use crate::connect::Settings;
 use crate::exit::Failure;
+use crate::jetstream::change;
 use crate::jetstream::target::Target;
-use crate::jetstream::{Named, change};
+use crate::jetstream::write::{Configured, Done};
 
-/// Make a stream, and show it as `nuncio stream info` does.
-///
-/// That there is one of the same name and configuration is fine; one with another configuration is an error.
-#[derive(Debug, Args)]
-pub(crate) struct Add {
-    #[command(flatten)]
-    which: Which,
-    #[command(flatten)]
-    config: Box<ConfigArgs>,
-}
+impl Configured for Which {
+    type Options = ConfigArgs;
+    type Wanted = Wanted;
 
-/// Change a stream: what is given, the rest stays.
-///
-/// Shows what has changed; with --json as one object (stream, outcome, changes), where the outcome is updated, unchanged or
-/// conflict, and each change has field, from, to and fixed. A stream of which something would have to change that cannot is
-/// left as it is, which is an error.
-#[derive(Debug, Args)]
-pub(crate) struct Edit {
-    #[command(flatten)]
-    which: Which,
-    #[command(flatten)]
-    config: Box<ConfigArgs>,
-}
-
-/// Make a stream if it is not there, and change it if it is not as given: what is not given becomes the default.
-///
-/// Shows what was done, as `nuncio stream edit` does; the outcome may be created as well.
-#[derive(Debug, Args)]
-pub(crate) struct Ensure {
-    #[command(flatten)]
-    which: Which,
-    #[command(flatten)]
-    config: Box<ConfigArgs>,
-}
-
-impl Add {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let (which, wanted) = (self.which, self.config.resolve()?);
-        Ok(Job::brief(async move |settings, out| {
-            let js = which.api.connect(settings).await?;
-            let config = wanted.apply(StreamConfig::new(&which.stream))?;
-            let stream = js.create_stream(config).await.map_err(|error| which.named().about(error))?;
-            stream.cached_info().map_or(Ok(()), |info| Ok(out.show(&show::Whole(info.clone()))?))
-        }))
+    fn wanted(options: Box<ConfigArgs>) -> Result<Wanted, Failure> {
+        options.resolve()
     }
-}
 
-impl Edit {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let (which, wanted) = (self.which, self.config.resolve()?);
-        Ok(Job::brief(async move |settings, out| {
-            let stream = which.connect(settings).await?;
-            let (outcome, changes) = change::of_library(edit(&stream, &which.named(), &wanted).await?);
-            change::show(&which.named(), outcome, changes, out)
-        }))
+    async fn add(&self, settings: &Settings, wanted: &Wanted) -> Result<Option<show::Whole>, Failure> {
+        let js = self.api.connect(settings).await?;
+        let config = wanted.apply(StreamConfig::new(&self.stream))?;
+        let made = js.create_stream(config).await.map_err(|error| self.named().about(error))?;
+        Ok(made.cached_info().cloned().map(show::Whole))
     }
-}
 
-impl Ensure {
-    pub(crate) fn resolve(self) -> Result<Job, Failure> {
-        let (which, wanted) = (self.which, self.config.resolve()?);
-        Ok(Job::brief(async move |settings, out| {
-            let js = which.api.connect(settings).await?;
-            let config = wanted.apply(StreamConfig::new(&which.stream))?;
-            let ensured = js.ensure_stream(config).await.map_err(|error| which.named().about(error))?;
-            let (outcome, changes) = change::of_library(ensured.outcome);
-            change::show(&which.named(), outcome, changes, out)
-        }))
+    async fn edit(&self, settings: &Settings, wanted: &Wanted) -> Result<Done, Failure> {
+        let (stream, what) = (self.connect(settings).await?, self.named());
+        let present = stream.info().await.map_err(|error| what.about(error))?.config;
+        let config = wanted.apply(present.clone())?;
+        let diff = config.diff(&present);
+        let outcome = if diff.is_empty() {
+            EnsureOutcome::Unchanged
+        } else if diff.iter().any(|change| change.fixed) {
+            EnsureOutcome::Conflict { fields: diff }
+        } else {
+            stream.update(config).await.map_err(|error| what.about(error))?;
+            EnsureOutcome::Updated { diff }
+        };
+        Ok(Some(change::of_library(outcome)))
     }
-}
 
-async fn edit(stream: &Stream, what: &Named, wanted: &Wanted) -> Result<EnsureOutcome, Failure> {
-    let present = stream.info().await.map_err(|error| what.about(error))?.config;
-    let config = wanted.apply(present.clone())?;
-    let diff = config.diff(&present);
-    if diff.is_empty() {
-        return Ok(EnsureOutcome::Unchanged);
+    async fn ensure(&self, settings: &Settings, wanted: &Wanted) -> Result<Done, Failure> {
+        let js = self.api.connect(settings).await?;
+        let config = wanted.apply(StreamConfig::new(&self.stream))?;
+        let ensured = js.ensure_stream(config).await.map_err(|error| self.named().about(error))?;
+        Ok(Some(change::of_library(ensured.outcome)))
     }
-    if diff.iter().any(|change| change.fixed) {
-        return Ok(EnsureOutcome::Conflict { fields: diff });
-    }
-    stream.update(config).await.map_err(|error| what.about(error))?;
-    Ok(EnsureOutcome::Updated { diff })
 }

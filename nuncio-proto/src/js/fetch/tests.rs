@@ -311,7 +311,7 @@ proptest! {
                 prop_assert!(!ended, "something comes behind the end");
                 ended = matches!(output, Output::End(_));
             }
-            prop_assert!(ended || rig.fetch.deadline().is_some() || !rig.fetch.waiting);
+            prop_assert!(ended || rig.fetch.deadline().is_some() || !rig.fetch.hearing.is_waiting());
             match input {
                 0 | 1 => rig.message(),
                 2 | 3 => rig.status(LINES[line]),

@@ -51,6 +51,19 @@ impl Rig {
         panic!("no consumer is made")
     }
 
+    /// What asks for the next consumer, once it may be made.
+    fn next_creation(&mut self) -> Output {
+        for _ in 0..2 {
+            let asked = self.outputs().into_iter().find(|output| matches!(output, Output::Create { .. }));
+            if let Some(asked) = asked {
+                return asked;
+            }
+            let deadline = self.ordered.deadline().unwrap();
+            self.pass(deadline.saturating_duration_since(self.now));
+        }
+        panic!("no consumer is made")
+    }
+
     fn end(&mut self) -> Option<End> {
         let end = |output| match output {
             Output::End(end) => Some(end),
@@ -169,6 +182,35 @@ fn a_gap_is_told_and_the_missing_message_asked_for() {
             Output::Create { serial: 2, start: Start::Sequence(2), verify: false },
         ]
     );
+}
+
+#[test]
+fn messages_lost_with_nothing_behind_them_show_by_a_heartbeat() {
+    let mut rig = Rig::created(OrderedConfig::default(), 0, 9);
+    let _ = rig.message(1, 1, 8);
+    rig.status(1, "100 Idle Heartbeat\r\nNats-Last-Consumer: 1\r\nNats-Last-Stream: 1");
+    assert_eq!(rig.outputs(), []);
+    rig.status(1, "100 Idle Heartbeat\r\nNats-Last-Consumer: 4\r\nNats-Last-Stream: 4");
+    assert_eq!(
+        rig.outputs(),
+        [
+            Output::Event(Event::Gap { expected: 2, got: 4 }),
+            Output::Delete { serial: 1 },
+            Output::Event(Event::Recreating { cause: Recreation::Gap }),
+            Output::Create { serial: 2, start: Start::Sequence(2), verify: false },
+        ]
+    );
+}
+
+#[test]
+fn whether_the_stream_is_another_one_is_looked_at_until_there_was_an_answer() {
+    let mut rig = Rig::created(OrderedConfig::default(), 0, 1);
+    rig.status(1, "409 Consumer Deleted");
+    for serial in 2..5 {
+        let asked = rig.next_creation();
+        assert_eq!(asked, Output::Create { serial, start: Start::Sequence(1), verify: true });
+        rig.ordered.create_failed(serial, CreateFailure::Unavailable("timeout".into()), rig.now);
+    }
 }
 
 #[test]

@@ -8,8 +8,13 @@ use crate::js::status::RequestLimit;
 
 /// How many messages a pull that is bound by bytes alone asks for: more than can come.
 pub(crate) const UNBOUNDED: u64 = 1_000_000;
+/// How many are asked for unless told.
+const MESSAGES: u64 = 500;
 /// The shortest expiry of a pull. nats-server refuses heartbeats above half of it.
 pub const MIN_EXPIRES: Duration = Duration::from_secs(1);
+
+/// No wait is longer: 100 years, which a clock can be ahead of now.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The interval of heartbeats while it matters that silence is noticed soon.
 const LIVELY: Duration = Duration::from_millis(1500);
@@ -40,11 +45,42 @@ pub struct PullConfig {
     pub stop_after: Option<u64>,
     /// What consumers with priority groups want to know.
     pub priority: Priority,
-    /// Whether to keep to the consumer's limits on single pulls when it refuses one for being too large; else that is
+    /// What gives way to the consumer's limits on single pulls when it refuses one for being too large; else that is
     /// the end.
-    pub adapt: bool,
+    pub adapt: Adapt,
     /// Decides what is left to chance.
     pub seed: u64,
+}
+
+/// What of a pull gives way to the limits of the consumer. Default: everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Adapt {
+    /// How many messages it asks for.
+    pub messages: bool,
+    /// How many bytes it asks for.
+    pub bytes: bool,
+    /// How long it waits.
+    pub expires: bool,
+}
+
+impl Default for Adapt {
+    fn default() -> Self {
+        Self { messages: true, bytes: true, expires: true }
+    }
+}
+
+impl PullConfig {
+    /// Makes what may give way fit the limits of a consumer that are known beforehand.
+    pub fn fit(&mut self, max_batch: Option<u64>, max_expires: Option<Duration>) {
+        let most = if self.max_bytes.is_some() { UNBOUNDED } else { MESSAGES };
+        if let Some(batch) =
+            max_batch.filter(|batch| self.max_messages.is_none() && (1..most).contains(batch))
+        {
+            self.adapt_to(RequestLimit::Batch(batch));
+        }
+        max_expires.into_iter().for_each(|expires| _ = self.adapt_to(RequestLimit::Expires(expires)));
+    }
 }
 
 impl Default for PullConfig {
@@ -59,7 +95,7 @@ impl Default for PullConfig {
             calm_heartbeat: None,
             stop_after: None,
             priority: Priority::default(),
-            adapt: true,
+            adapt: Adapt::default(),
             seed: 0,
         }
     }
@@ -137,11 +173,11 @@ impl<'a> Body<'a> {
 impl PullConfig {
     pub(super) fn normal(mut self) -> Self {
         if self.max_messages.is_none() && self.max_bytes.is_none() {
-            self.max_messages = Some(500);
+            self.max_messages = Some(MESSAGES);
         }
         self.max_messages = self.max_messages.map(|max| max.clamp(1, UNBOUNDED));
         self.max_bytes = self.max_bytes.map(|max| max.max(1));
-        self.expires = self.expires.max(MIN_EXPIRES);
+        self.expires = self.expires.clamp(MIN_EXPIRES, LONGEST);
         self
     }
 
@@ -161,16 +197,23 @@ impl PullConfig {
         Some(self.threshold_bytes.unwrap_or(max / 2).min(max - 1))
     }
 
-    /// Keeps to a limit that the consumer tells; false if that is known already.
+    /// Keeps to a limit that the consumer tells; false if that is known already, or insisted on.
     pub(super) fn adapt_to(&mut self, limit: RequestLimit) -> bool {
+        let Adapt { messages, bytes, expires } = self.adapt;
         match limit {
-            RequestLimit::Batch(most) if most > 0 && self.max_messages.is_none_or(|max| max > most) => {
+            RequestLimit::Batch(most)
+                if messages && most > 0 && self.max_messages.is_none_or(|max| max > most) =>
+            {
                 self.max_messages = Some(most);
             }
-            RequestLimit::Bytes(most) if most > 0 && self.max_bytes.is_some_and(|max| max > most) => {
+            RequestLimit::Bytes(most)
+                if bytes && most > 0 && self.max_bytes.is_some_and(|max| max > most) =>
+            {
                 self.max_bytes = Some(most);
             }
-            RequestLimit::Expires(most) if !most.is_zero() && self.expires > most => self.expires = most,
+            RequestLimit::Expires(most) if expires && !most.is_zero() && self.expires > most => {
+                self.expires = most;
+            }
             _ => return false,
         }
         true

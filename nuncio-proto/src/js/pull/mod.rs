@@ -8,10 +8,11 @@ mod statuses;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub(crate) use config::{Body, UNBOUNDED, heartbeat, nanos};
-pub use config::{MIN_EXPIRES, Priority, PullConfig};
+pub use config::{Adapt, MIN_EXPIRES, Priority, PullConfig};
+pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat, nanos};
 pub(crate) use statuses::final_end;
 
+use crate::js::hearing::Hearing;
 use crate::js::output::{End, Event, Output};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
@@ -53,11 +54,7 @@ pub struct Pull {
     config: PullConfig,
     ledger: Ledger,
     stage: Stage,
-    connected: bool,
-    waiting: bool,
-    /// When something was heard last, or waiting began.
-    quiet_since: Instant,
-    heard: Instant,
+    hearing: Hearing,
     retry_at: Option<Instant>,
     pace: Pace,
     /// Nobody answered, or who did is gone: until something shows that the consumer is served again.
@@ -100,10 +97,7 @@ impl Pull {
         Self {
             ledger: Ledger::new(first, config.max_bytes.is_some()),
             stage: Stage::Running,
-            connected: true,
-            waiting: false,
-            quiet_since: now,
-            heard: now,
+            hearing: Hearing::new(now),
             retry_at: None,
             pace: Pace::of_pulls(config.seed),
             troubled: false,
@@ -127,7 +121,7 @@ impl Pull {
     /// header `Nats-Pin-Id`. True if there is an output to poll for.
     #[inline]
     pub fn message(&mut self, size: usize, pin: Option<&str>) -> bool {
-        self.waiting = false;
+        self.hearing.served();
         self.calm = false;
         self.delivered += 1;
         self.ledger.charge(size as u64);
@@ -174,18 +168,12 @@ impl Pull {
 
     /// Whether the application waits with nothing queued: only then silence means something.
     pub fn waiting(&mut self, waiting: bool, now: Instant) {
-        if waiting && !self.waiting {
-            self.quiet_since = now;
-        }
-        self.waiting = waiting;
+        self.hearing.wait(waiting, now);
     }
 
     /// The connection was lost: all that was asked for is gone.
     pub fn disconnected(&mut self) {
-        if self.connected {
-            self.tell(Event::Disconnected);
-        }
-        self.connected = false;
+        self.hearing.lose().into_iter().for_each(|event| self.tell(event));
         self.calm = false;
         self.question = None;
         self.ledger.clear();
@@ -194,28 +182,26 @@ impl Pull {
 
     /// The connection stands again: asks anew, once.
     pub fn connected(&mut self, now: Instant) {
-        if !self.connected {
-            self.tell(Event::Reconnected);
-            self.hear(now);
+        if let Some(event) = self.hearing.regain(now) {
+            self.tell(event);
             self.alive();
         }
-        self.connected = true;
     }
 
     /// The time has come to `now`.
     pub fn tick(&mut self, now: Instant) {
-        if self.stage != Stage::Running || !self.connected {
+        if self.stage != Stage::Running || !self.hearing.is_connected() {
             return;
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
-        if !self.waiting {
+        if !self.hearing.is_waiting() {
             return;
         }
         if self.alarm().is_some_and(|alarm| alarm <= now) {
-            let silent = now.saturating_duration_since(self.quiet_since);
-            self.tell(Event::MissedHeartbeat { silent });
+            let event = self.hearing.miss(now);
+            self.tell(event);
             self.silences += 1;
             self.troubled = true;
             // Servers before 2.11 do not answer a pull from a consumer that is not there.
@@ -225,7 +211,6 @@ impl Pull {
             self.calm = false;
             self.question = None;
             self.ledger.clear();
-            self.quiet_since = now;
         }
         self.ledger.expire(now);
     }
@@ -258,22 +243,22 @@ impl Pull {
 
     /// When [`tick`](Self::tick) has something to do, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.stage != Stage::Running || !self.connected {
+        if self.stage != Stage::Running || !self.hearing.is_connected() {
             return None;
         }
-        let silent = if self.waiting { [self.alarm(), self.ledger.until()] } else { [None, None] };
+        let silent =
+            if self.hearing.is_waiting() { [self.alarm(), self.ledger.until()] } else { [None, None] };
         silent.into_iter().chain([self.retry_at]).flatten().min()
     }
 
     /// When something was heard last from the server: a status, or the last time that a wait for messages ended.
     pub fn heard(&self) -> Instant {
-        self.heard
+        self.hearing.heard()
     }
 
     /// Something has arrived.
     pub fn hear(&mut self, now: Instant) {
-        self.heard = now;
-        self.quiet_since = now;
+        self.hearing.hear(now);
     }
 
     /// Messages handed out.
@@ -302,7 +287,7 @@ impl Pull {
     }
 
     fn alarm(&self) -> Option<Instant> {
-        let silent = self.quiet_since + self.ledger.heartbeat()? * 2;
+        let silent = self.hearing.alarm(self.ledger.heartbeat()?);
         Some(self.unanswered().map_or(silent, |unanswered| unanswered.min(silent)))
     }
 
@@ -337,7 +322,7 @@ impl Pull {
     }
 
     fn is_due(&self) -> bool {
-        let free = self.stage == Stage::Running && self.connected && self.retry_at.is_none();
+        let free = self.stage == Stage::Running && self.hearing.is_connected() && self.retry_at.is_none();
         free && self.is_low() && self.room().is_some()
     }
 
@@ -379,7 +364,7 @@ impl Pull {
         let body = body.encode();
         self.whole_only = false;
         if self.ledger.is_idle() {
-            self.quiet_since = now;
+            self.hearing.restart(now);
         }
         let until = now + self.config.expires + GRACE;
         let id = self.ledger.send(asked, whole, self.delivered, (until, heartbeat));

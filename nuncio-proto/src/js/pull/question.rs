@@ -23,8 +23,8 @@ impl Pull {
     /// rare. A server that leads the consumer answers at once that there is nothing; without one nobody answers, and that is
     /// told.
     pub fn servers_changed(&mut self, now: Instant) {
-        let relies = self.waiting && !self.ledger.is_idle();
-        if self.stage != Stage::Running || !self.connected || !relies {
+        let relies = self.hearing.is_waiting() && !self.ledger.is_idle();
+        if self.stage != Stage::Running || !self.hearing.is_connected() || !relies {
             return;
         }
         let body = Body {
@@ -59,7 +59,7 @@ impl Pull {
 
     /// When it is taken for silence that nothing was heard since the question.
     pub(super) fn unanswered(&self) -> Option<Instant> {
-        let question = self.question.filter(|question| self.quiet_since <= question.asked)?;
+        let question = self.question.filter(|question| self.hearing.quiet_since() <= question.asked)?;
         Some(question.asked + PATIENCE)
     }
 

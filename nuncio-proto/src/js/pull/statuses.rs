@@ -32,7 +32,7 @@ impl Pull {
     }
 
     fn limited(&mut self, limit: Option<RequestLimit>, ended: Ended, status: &PullStatus<'_>) {
-        match limit.filter(|limit| self.config.adapt && self.config.adapt_to(*limit)) {
+        match limit.filter(|limit| self.config.adapt_to(*limit)) {
             Some(limit) => {
                 self.adapted_from = self.ledger.next_id();
                 self.low = (self.config.threshold_messages(), self.config.threshold_bytes());

@@ -137,3 +137,10 @@ fn what_is_unknown_is_told() {
     rig.status("599 What", None);
     assert_eq!(rig.outputs(), [Output::Event(Event::Status { code: 599, description: "What".into() })]);
 }
+
+#[test]
+fn heartbeats_may_be_as_rare_as_there_is_time() {
+    let mut rig = Rig::new(Some(Duration::MAX));
+    rig.pass(SECOND);
+    assert_eq!(rig.outputs(), []);
+}

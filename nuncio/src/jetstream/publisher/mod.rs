@@ -188,13 +188,13 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let (waker, failures, (in_flight, _)) = {
+        let (wakers, failures, (in_flight, _)) = {
             let mut state = lock(&self.window.state);
             state.ended = true;
-            let waker = state.results.as_mut().and_then(|results| results.waker.take());
-            (waker, state.failures.count(), state.in_flight())
+            let wakers = state.results.as_mut().map(|results| std::mem::take(&mut results.waiting));
+            (wakers, state.failures.count(), state.in_flight())
         };
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().flatten().for_each(std::task::Waker::wake);
         if failures > 0 {
             tracing::warn!(failures, in_flight, "a publisher was dropped with errors that nobody looked at");
         }

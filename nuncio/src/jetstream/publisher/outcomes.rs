@@ -80,7 +80,9 @@ impl State {
             Some(result) => Poll::Ready(Some(result)),
             None if over => Poll::Ready(None),
             None => {
-                results.waker = Some(cx.waker().clone());
+                if !results.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    results.waiting.push(cx.waker().clone());
+                }
                 Poll::Pending
             }
         }

@@ -16,7 +16,8 @@ use crate::sync::lock;
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
     pub(super) ready: VecDeque<(u64, Outcome)>,
-    pub(super) waker: Option<Waker>,
+    /// Those who wait, all of whom are woken: each looks whether there is one left.
+    pub(super) waiting: Vec<Waker>,
     /// How many share it.
     pub(super) readers: usize,
 }

@@ -313,7 +313,7 @@ impl State {
             let Some(entry) = self.entries.pop_front() else { break };
             if let (Some(results), Some(result)) = (&mut self.results, entry.result) {
                 results.ready.push_back((self.base, *result));
-                effects.wakers.extend(results.waker.take());
+                effects.wakers.append(&mut results.waiting);
             }
             self.base += 1;
         }
@@ -325,7 +325,7 @@ impl State {
             .wakers
             .extend(self.flushes.extract_if(.., |(until, _)| *until <= base).map(|(_, waker)| waker));
         if self.ended && self.entries.is_empty() {
-            effects.wakers.extend(self.results.as_mut().and_then(|results| results.waker.take()));
+            self.results.iter_mut().for_each(|results| effects.wakers.append(&mut results.waiting));
         }
     }
 
@@ -334,7 +334,8 @@ impl State {
         if self.base >= until {
             return Poll::Ready(());
         }
-        self.flushes.retain(|(_, waker)| !waker.will_wake(cx.waker()));
+        // One task may wait for several.
+        self.flushes.retain(|(earlier, waker)| *earlier < until || !waker.will_wake(cx.waker()));
         self.flushes.push((until, cx.waker().clone()));
         Poll::Pending
     }

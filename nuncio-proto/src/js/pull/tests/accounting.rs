@@ -198,3 +198,14 @@ fn heartbeats_are_seldom_once_nothing_came_during_a_pull_and_often_after_anythin
     (0..2).for_each(|_| _ = rig.pull.poll(rig.now));
     assert_eq!(heartbeat(&mut rig), often);
 }
+
+#[test]
+fn a_pull_may_wait_for_as_long_as_there_is_time() {
+    for heartbeat in [None, Some(Duration::MAX / 2)] {
+        let config = PullConfig { expires: Duration::MAX, heartbeat, ..PullConfig::default() };
+        let mut rig = Rig::new(config);
+        let (_, body) = rig.pulls().remove(0);
+        assert!(body["expires"].as_i64() > Some(i64::MAX / 4), "{body}");
+        assert!(rig.pull.deadline().is_some());
+    }
+}

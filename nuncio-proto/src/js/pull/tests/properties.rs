@@ -72,7 +72,7 @@ fn config() -> impl Strategy<Value = PullConfig> {
                     threshold_messages,
                     threshold_bytes,
                     stop_after,
-                    adapt,
+                    adapt: Adapt { messages: adapt, bytes: adapt, expires: adapt },
                     seed,
                     ..PullConfig::default()
                 }
@@ -135,11 +135,11 @@ proptest! {
                 prop_assert!(rig.pull.is_ended() || rig.pull.delivered() + left.messages <= after.max(rig.pull.delivered()));
             }
             let idle = rig.pull.ledger.is_idle();
-            let lives = rig.pull.stage == Stage::Running && rig.pull.connected;
+            let lives = rig.pull.stage == Stage::Running && rig.pull.hearing.is_connected();
             if lives {
                 prop_assert!(!idle || rig.pull.deadline().is_some(), "it stalls");
                 // With an open pull there is a time at which it is looked after, once the application waits.
-                let mut later = rig.pull.waiting;
+                let mut later = rig.pull.hearing.is_waiting();
                 if !later {
                     rig.pull.waiting(true, rig.now);
                     later = rig.pull.deadline().is_some();

@@ -118,7 +118,11 @@ fn two_pulls_that_exceed_the_same_limit_are_no_end() {
 
 #[test]
 fn the_limits_of_the_consumer_are_the_end_where_the_application_insists() {
-    let mut rig = Rig::new(PullConfig { max_messages: Some(10), adapt: false, ..PullConfig::default() });
+    let mut rig = Rig::new(PullConfig {
+        max_messages: Some(10),
+        adapt: Adapt { messages: false, bytes: false, expires: false },
+        ..PullConfig::default()
+    });
     rig.batches();
     rig.status(1, "409 Exceeded MaxRequestBatch of 4");
     assert_eq!(rig.end(), Some(End::LimitExceeded { description: "Exceeded MaxRequestBatch of 4".into() }));
