@@ -41,6 +41,7 @@ mod pace;
 mod peers;
 mod priority;
 mod publish;
+mod publish_levels;
 mod publisher;
 mod push;
 mod restarts;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use nuncio::jetstream::{
     AckPolicy, Consumer, ConsumerConfig, DirectGetRequest, Error, Feature, JetStream, JsMessage,
-    PersistenceMode, PriorityPolicy, SourceConsumer, StreamConfig, StreamSource,
+    PersistenceMode, PriorityPolicy, PublishError, SourceConsumer, StreamConfig, StreamSource,
 };
 use nuncio::{Backoff, Client};
 use nuncio_testkit::{NatsServer, default_version, eventually_async};
@@ -55,6 +55,18 @@ pub(crate) fn too_low<T: Debug>(outcome: Result<T, Error>, feature: Feature, ser
     let error = outcome.unwrap_err();
     let expected = Error::Level { feature: feature.name().into(), needed: feature.level(), server };
     assert_eq!(error, expected);
+    let text = format!("needs level {} of the JetStream API, the server has {server}", feature.level());
+    assert!(error.to_string().contains(&text), "{error}");
+}
+
+/// Checks that a message was not sent, for the level that the feature needs and the servers of the tests have not.
+pub(crate) fn not_sent_for<T: Debug>(outcome: Result<T, PublishError>, feature: Feature, server: u32) {
+    let error = outcome.unwrap_err();
+    let PublishError::Level { feature: named, needed, server: told, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((*named, *needed, *told), (feature, feature.level(), server));
+    assert!(!error.is_stored_unknown() && !error.is_retryable());
     let text = format!("needs level {} of the JetStream API, the server has {server}", feature.level());
     assert!(error.to_string().contains(&text), "{error}");
 }
