@@ -128,7 +128,7 @@ impl Driver {
         core.ledger.taken += self.parting.messages();
         core.ledger.in_flight += self.parting.messages();
         core.gate.change(|terms| terms.in_flight_bytes += self.parting.len());
-        let room = std::mem::take(&mut core.room);
+        let room = core.room.take();
         let waker = waker.or(core.driver.take());
         drop(core);
         waker.into_iter().chain(room).for_each(Waker::wake);

@@ -13,6 +13,7 @@ mod leave;
 mod link;
 mod refusal;
 mod renewal;
+pub(crate) mod room;
 pub(crate) mod route;
 mod serve;
 pub(crate) mod shared;
@@ -231,7 +232,7 @@ impl Driver {
                 core.gate.change(|terms| terms.moving = None);
                 // This is the new connection that was asked for meanwhile.
                 core.orders.reconnect = false;
-                break (over, std::mem::take(&mut core.room));
+                break (over, core.room.take());
             }
             drop(core);
             self.apply(changes);
@@ -243,7 +244,7 @@ impl Driver {
             };
             self.end_subscription(sid, why);
         }
-        room.into_iter().for_each(Waker::wake);
+        room.for_each(Waker::wake);
         Counters::add(&self.shared.counters.connects, 1);
         let server = link.server.clone();
         let first = !std::mem::replace(&mut self.connected_before, true);

@@ -22,6 +22,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::config::Config;
 use crate::driver::gate::Gate;
+use crate::driver::room::Room;
 use crate::driver::route::Change;
 use crate::error::{CloseReason, ConnectionClosed};
 use crate::events::{Event, Hub};
@@ -84,7 +85,7 @@ pub(crate) struct Core {
     pub(crate) mux_live: bool,
     pub(crate) driver: Option<Waker>,
     /// Publishers that wait for room.
-    pub(crate) room: Vec<Waker>,
+    pub(crate) room: Room,
     pub(crate) info: Arc<ServerInfo>,
     /// Host and port of the server, once there was one.
     pub(crate) server: Option<String>,
@@ -292,7 +293,7 @@ impl Core {
             pings: 0,
             mux_live: false,
             driver: None,
-            room: Vec::new(),
+            room: Room::default(),
             info: Arc::default(),
             server: None,
             local_addr: None,

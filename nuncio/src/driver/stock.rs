@@ -51,8 +51,8 @@ impl Driver {
         self.apply(changes);
         self.break_fences(fences);
         // The limit applies now instead of the pace.
-        let room = std::mem::take(&mut self.shared.core().room);
-        room.into_iter().for_each(Waker::wake);
+        let room = self.shared.core().room.take();
+        room.for_each(Waker::wake);
         self.leaving = Leaving::No;
         // Who leaves a lame server has waited for what it owed; replies to the rest come through the next one.
         if self.shared.config.fail_requests_on_disconnect && !moved {
@@ -139,7 +139,7 @@ impl Driver {
             core.driver = None;
             let (lost, maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
             core.drain_report = self.ending.report().map(|report| DrainReport { lost, maybe_lost, ..report });
-            (std::mem::take(&mut core.room), std::mem::take(&mut core.changes), batch)
+            (core.room.take(), std::mem::take(&mut core.changes), batch)
         };
         drop(batch);
         self.apply(changes);
@@ -155,7 +155,7 @@ impl Driver {
         }
         self.fail_requests(u64::MAX, &kept, &Failure::Closed(reason.clone().into()));
         self.fail_requests(u64::MAX, &[], &Failure::Unsent(reason.clone().into()));
-        let mut wakers = room;
+        let mut wakers: Vec<_> = room.collect();
         self.shared.waits().timers.fire_all(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);
         let lost = stock.kept + stock.torn + stock.in_doubt;

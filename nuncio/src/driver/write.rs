@@ -71,12 +71,12 @@ impl Driver {
         // If nothing was taken, it is empty.
         core.ledger.in_flight = self.writing.messages();
         core.gate.change(|terms| terms.in_flight_bytes = self.writing.len());
-        let room = std::mem::take(&mut core.room);
+        let room = core.room.take();
         drop(core);
         if self.writing.messages() > 0 {
             link.confirm_soon();
         }
-        room.into_iter().for_each(Waker::wake);
+        room.for_each(Waker::wake);
         if question.is_some() {
             let (newest, any) = {
                 let requests = &self.shared.waits().requests;

@@ -8,6 +8,7 @@ use nuncio_proto::outbox;
 use super::Outgoing;
 use crate::config::WhenFull;
 use crate::driver::gate::{Candidate, Refusal};
+use crate::driver::room::{Entry, Place};
 use crate::driver::shared::{BURST, Core, Shared};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
@@ -65,8 +66,7 @@ impl Outgoing<'_> {
             && let Some(waker) = waker
         {
             // Its reply might come when the server has been left.
-            core.room.push(waker.clone());
-            return Some(Admission::Wait);
+            return Some(self.wait(core, waker));
         }
         let crowds = !core.batch.is_empty() && core.batch.weight() + self.weight(size) > BURST;
         if core.batch.len() + size > core.gate.room() || crowds {
@@ -130,13 +130,14 @@ impl Outgoing<'_> {
         }
         if let Some(waker) = waker.filter(|_| paced || patient) {
             self.paced = true;
-            // A task that is polled often leaves one waker all the same.
-            if patient && core.room.last().is_none_or(|last| !last.will_wake(waker)) {
-                core.room.push(waker.clone());
-            }
-            return Some(Admission::Wait);
+            return Some(if patient { self.wait(core, waker) } else { Admission::GiveWay });
         }
         Some(Admission::Refused(PublishError::Full { buffered, limit }))
+    }
+
+    fn wait(&self, core: &mut Core, waker: &Waker) -> Admission {
+        let place = self.rare.as_ref().and_then(|rare| rare.place.as_ref());
+        Admission::Wait(core.room.wait(place.map(|place| place.number), waker))
     }
 
     pub(super) fn shown(&self) -> String {
@@ -154,7 +155,12 @@ impl Outgoing<'_> {
         match self.admit(shared, reply, Some(cx.waker())) {
             Admission::Sent => Poll::Ready(Ok(())),
             Admission::Refused(error) => Poll::Ready(Err(error)),
-            Admission::Wait => self.poll_deadline(shared, cx),
+            Admission::Wait(entry) => self.poll_deadline(shared, entry, cx),
+            Admission::GiveWay => {
+                // Not under the lock: a waker may do anything, publish as well.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
     }
 
@@ -162,14 +168,18 @@ impl Outgoing<'_> {
     fn poll_deadline(
         &mut self,
         shared: &Arc<Shared>,
+        Entry { number, before }: Entry,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
+        let rare = self.rare.get_or_insert_default();
+        drop(before);
+        if rare.place.as_ref().is_none_or(|place| place.number != number) {
+            rare.place = Some(Place::new(shared, number));
+        }
         let WhenFull::Wait(after) = shared.config.when_full else {
-            // Not under the lock: a waker may do anything, publish as well.
-            cx.waker().wake_by_ref();
+            // A request that waits for the next server, and has a time of its own.
             return Poll::Pending;
         };
-        let rare = self.rare.get_or_insert_default();
         let deadline = rare.deadline.get_or_insert_with(|| Deadline::after(shared, after));
         match deadline.poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(PublishError::Timeout { subject: self.shown(), after })),
@@ -182,15 +192,18 @@ impl Outgoing<'_> {
         match self.admit(shared, reply, None) {
             Admission::Sent => Ok(()),
             Admission::Refused(error) => Err(error),
-            Admission::Wait => Err(PublishError::Draining),
+            // Only who gives a waker waits.
+            Admission::Wait(_) | Admission::GiveWay => Err(PublishError::Draining),
         }
     }
 }
 
 enum Admission {
     Sent,
-    /// There is no room; the waker is in place, if the policy is to wait.
-    Wait,
+    /// There is no room; the waker is in place.
+    Wait(Entry),
+    /// The connection is to have its turn first.
+    GiveWay,
     Refused(PublishError),
 }
 

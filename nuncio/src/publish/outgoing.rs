@@ -9,6 +9,7 @@ use nuncio_proto::{outbox, subject};
 use super::{LONGEST_SUBJECTS, Subject};
 use crate::Message;
 use crate::codec::Payload;
+use crate::driver::room::Place;
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
 
@@ -37,6 +38,8 @@ pub(super) struct Rare<'a> {
     /// The first fault of an argument; reported when the message is sent.
     fault: Option<PublishError>,
     pub(super) deadline: Option<Deadline>,
+    /// Where it waits for room.
+    pub(super) place: Option<Place>,
     /// A header block that is passed on as it was received.
     block: Option<Cow<'a, [u8]>>,
 }

@@ -30,4 +30,5 @@ mod silent;
 mod slow;
 mod turns;
 mod waits;
+mod wakers;
 mod wire;
