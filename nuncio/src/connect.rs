@@ -197,7 +197,8 @@ impl Connect {
         /// Requests in flight get their replies first, for which new requests wait (at most 5 seconds, their timeouts
         /// running); no request fails for the move. What is published during the move goes to the next server. Between the
         /// last message from the old server and the first from the new one subscriptions hear nothing for the time of
-        /// connecting; queue groups lose nothing, since other members get what comes then. Default: no.
+        /// connecting; queue groups lose nothing, since other members get what comes then. Without
+        /// [`reconnect`](Self::reconnect) the client stays until the server breaks the connection. Default: no.
         move_on_lame_duck(moves: bool) => |c| c.move_on_lame_duck = moves;
         /// Whether servers that the cluster tells of are left out. Default: no.
         ignore_discovered_servers(ignore: bool) => |c| c.ignore_discovered = ignore;

@@ -48,6 +48,11 @@ impl Ending {
         matches!(self, Self::None)
     }
 
+    /// Nothing is left but to write what there is.
+    pub(super) fn is_flushing(&self) -> bool {
+        matches!(self, Self::Flushing { .. })
+    }
+
     /// When it has to be looked at again, whatever else happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
