@@ -218,7 +218,10 @@ impl Client {
     /// can respond; new subscriptions and requests are refused at once.
     ///
     /// A second call waits for the same drain. Whoever awaits this in the middle of handling a message does not keep
-    /// the drain waiting for that message.
+    /// the drain waiting for that message: a subscription that only the calling task reads is waited for once it has been
+    /// read on since the drain began, and else for a quarter of a second. A handler that runs in the same task, as with
+    /// `join!`, and needs longer than that for the message it is at, had better be a task of its own: what it responds
+    /// after that may come too late.
     ///
     /// # Errors
     ///
@@ -268,6 +271,9 @@ impl Client {
 
     /// Gives up the current connection and makes a new one, to any server of the pool. What is buffered is sent there.
     ///
+    /// However often that is wanted, it is done without a wait; while there is no connection, the wait before the next
+    /// attempt ends.
+    ///
     /// Returns at once; [`events`](Self::events) tell what comes of it.
     pub fn force_reconnect(&self) {
         let waker = {
@@ -291,7 +297,7 @@ impl Client {
 
     /// Figures since the connection was made, over all reconnects.
     pub fn statistics(&self) -> Statistics {
-        let requests = self.shared().waits().requests.len();
+        let requests = self.shared().waits().requests.waiting();
         let counters = &self.shared().counters;
         let core = self.shared().core();
         let ledger = core.ledger;

@@ -183,3 +183,15 @@ fn requests_that_are_spared_go_on_until_the_next_time() {
     table.fail_until(u64::MAX, &[], &"gone", &mut Vec::new());
     assert_eq!(poll(&mut table, kept), Poll::Ready(Err("gone")));
 }
+
+#[test]
+fn what_is_over_and_not_yet_taken_does_not_wait() {
+    let mut table = Table::default();
+    let [answered, failed, many] = [false, false, true].map(|many| table.open(1, many, None, None));
+    table.deliver(answered, 7);
+    table.fail(failed, "gone");
+    table.deliver(many, 8);
+    assert_eq!((table.waiting(), table.len()), (1, 3));
+    table.fail(many, "gone");
+    assert_eq!((table.waiting(), table.len()), (0, 3));
+}
