@@ -159,7 +159,8 @@ impl Connect {
         drain_timeout(timeout: Duration) => |c| c.drain_timeout = timeout;
         /// How long closing, or dropping the last handle, may take to write what is buffered. Default: 2 seconds.
         close_timeout(timeout: Duration) => |c| c.close_timeout = timeout;
-        /// How often the server is pinged. Default: 2 minutes.
+        /// How often the server is pinged. Default: 2 minutes. While what was published before the last ping is still being
+        /// written, and the server takes it, however slowly, the next ping waits.
         ping_interval(interval: Duration) => |c| c.ping_interval = interval;
         /// How many pings may be unanswered before the connection counts as lost; 0 counts as 1. Default: 2.
         max_pings_out(pings: u32) => |c| c.max_pings_out = pings;

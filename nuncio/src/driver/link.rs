@@ -24,6 +24,34 @@ const SHUT_DOWN: Duration = Duration::from_millis(500);
 /// what was written last, and not all since the last keepalive.
 const CONFIRM: Duration = Duration::from_secs(1);
 
+/// How far the last `PING` of keepalive has come. While bytes before it are being taken, the server cannot have heard it.
+///
+/// The figures are bytes written since the connection was first made.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// When the last beat was due.
+    at_beat: u64,
+    /// When the `PING` is out.
+    ping: u64,
+    /// It was not out yet at the last beat.
+    late: bool,
+}
+
+impl Backlog {
+    /// A `PING` is out once so many bytes are written.
+    pub(crate) fn asked(&mut self, written: u64) {
+        self.ping = written;
+    }
+
+    /// A beat is due: whether the `PING` of the last one has had no time to be answered, though the server reads.
+    pub(crate) fn is_moving(&mut self, written: u64) -> bool {
+        let moved = written > std::mem::replace(&mut self.at_beat, written);
+        let waits = moved && written < self.ping;
+        // One that has got out since the last beat has its whole interval for an answer still.
+        moved && std::mem::replace(&mut self.late, waits) || waits
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) io: Transport,
@@ -36,6 +64,7 @@ pub(crate) struct Link {
     pub(crate) id: ServerId,
     pub(crate) server: String,
     pub(crate) keepalive: Keepalive,
+    pub(crate) backlog: Backlog,
     pub(crate) lame: bool,
     pub(crate) renewal: Renewal,
     /// Bytes written since the server confirmed anything.
@@ -67,6 +96,7 @@ impl Link {
             id,
             server,
             keepalive: Keepalive::new(config.ping_interval, config.max_pings_out, now()),
+            backlog: Backlog::default(),
             lame: false,
             renewal: Renewal::default(),
             unconfirmed: 0,
