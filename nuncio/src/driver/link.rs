@@ -26,13 +26,13 @@ const CONFIRM: Duration = Duration::from_secs(1);
 
 /// How far the last `PING` of keepalive has come. While bytes before it are being taken, the server cannot have heard it.
 ///
-/// The figures are bytes written since the connection was first made.
+/// The figures are bytes written by the client so far, of which the low half is enough to compare.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     /// When the last beat was due.
-    at_beat: u64,
+    at_beat: u32,
     /// When the `PING` is out.
-    ping: u64,
+    ping: u32,
     /// It was not out yet at the last beat.
     late: bool,
 }
@@ -40,16 +40,22 @@ pub(crate) struct Backlog {
 impl Backlog {
     /// A `PING` is out once so many bytes are written.
     pub(crate) fn asked(&mut self, written: u64) {
-        self.ping = written;
+        self.ping = low(written);
     }
 
     /// A beat is due: whether the `PING` of the last one has had no time to be answered, though the server reads.
     pub(crate) fn is_moving(&mut self, written: u64) -> bool {
-        let moved = written > std::mem::replace(&mut self.at_beat, written);
-        let waits = moved && written < self.ping;
+        let written = low(written);
+        let moved = written != std::mem::replace(&mut self.at_beat, written);
+        let ahead = self.ping.wrapping_sub(written);
+        let waits = moved && (1..=u32::MAX / 2).contains(&ahead);
         // One that has got out since the last beat has its whole interval for an answer still.
         moved && std::mem::replace(&mut self.late, waits) || waits
     }
+}
+
+fn low(figure: u64) -> u32 {
+    (figure & u64::from(u32::MAX)).try_into().unwrap_or_default()
 }
 
 #[derive(Debug)]
