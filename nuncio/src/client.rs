@@ -167,8 +167,9 @@ impl Client {
         Request::new(self.shared(), subject.into(), payload.into())
     }
 
-    /// Waits until the server has processed everything that this thread has sent before: a `PING` and its `PONG`.
-    /// Returns how long that took.
+    /// Waits until the server has processed everything that this thread has sent on the present connection, what was
+    /// buffered for it included: a `PING` and its `PONG`. Returns how long that took. What an earlier connection lost stays
+    /// lost: [`Event::Disconnected`](crate::Event::Disconnected) and [`statistics`](Self::statistics) tell how much that is.
     ///
     /// What it does not tell: that other servers of a cluster have processed it too, or that subscribers have. For a
     /// single subscription [`Subscribe::confirmed`] does this and tells of a denial.
@@ -237,6 +238,9 @@ impl Client {
 
     /// Closes the connection: writes what is buffered, for at most
     /// [`Connect::close_timeout`](crate::Connect::close_timeout), and ends everything. Calling it again is harmless.
+    ///
+    /// While there is no connection it ends at once, and what is buffered is lost, as [`statistics`](Self::statistics) tell;
+    /// [`drain`](Self::drain) waits for a connection to write it to.
     ///
     /// # Cancel safety
     ///
