@@ -7,6 +7,7 @@ mod control;
 mod dispatch;
 mod ending;
 mod establish;
+pub(crate) mod gate;
 mod input;
 mod leave;
 mod link;
@@ -231,7 +232,7 @@ impl Driver {
                 core.up = true;
                 // Under the lock, so that whoever has it knows which connection is up.
                 Counters::add(&self.shared.counters.connects, 1);
-                core.moving = None;
+                core.gate.change(|terms| terms.moving = None);
                 // This is the new connection that was asked for meanwhile.
                 core.orders.reconnect = false;
                 break (over, std::mem::take(&mut core.room));

@@ -72,7 +72,7 @@ async fn a_server_that_reads_slowly_is_not_stale() {
     let connect = stage.connect().ping_interval(Duration::from_secs(5)).max_pings_out(1);
     let nc = limited("connecting", connect.into_future()).await.unwrap();
     let mut events = nc.events();
-    nc.try_publish("p", &vec![0; 500_000]).unwrap();
+    nc.try_publish("p", vec![0; 500_000]).unwrap();
     pass(Duration::from_secs(50)).await;
     assert_eq!(nc.statistics().connects, 1, "{:?}", nc.statistics());
     // Once the ping is out it is to be answered like any other.
@@ -98,7 +98,7 @@ async fn a_server_that_stops_reading_is_found_stale() {
     let connect = stage.connect().ping_interval(Duration::from_secs(5)).max_pings_out(2);
     let nc = limited("connecting", connect.into_future()).await.unwrap();
     let mut events = nc.events();
-    nc.try_publish("p", &vec![0; 500_000]).unwrap();
+    nc.try_publish("p", vec![0; 500_000]).unwrap();
     let began = tokio::time::Instant::now();
     assert_eq!(lost(&mut events, "not reading").await, DisconnectCause::Stale);
     let took = began.elapsed();
