@@ -1,6 +1,7 @@
 //! What waits to be written: encoded frames in one buffer, large payloads chained between them by reference.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 
 use bytes::Bytes;
@@ -16,8 +17,8 @@ mod frames;
 /// Below it a copy into the hot buffer is cheaper than one more slice of a vectored write.
 pub const CHAIN_FROM: usize = 4096;
 
-/// A payload on its way out.
-#[derive(Clone, Debug)]
+/// A payload on its way out. Its [`Debug`](fmt::Debug) shows no more than its length.
+#[derive(Clone)]
 pub enum Payload<'a> {
     /// Borrowed bytes: copied into the buffer.
     Borrowed(&'a [u8]),
@@ -25,6 +26,12 @@ pub enum Payload<'a> {
     Shared(Bytes),
     /// As `Shared`; the share is taken only where it is chained.
     Share(&'a Bytes),
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("bytes", &self.len()).finish()
+    }
 }
 
 impl Payload<'_> {

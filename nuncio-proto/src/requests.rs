@@ -160,6 +160,11 @@ impl<M, F> Requests<M, F> {
         self.slots.iter_mut().any(|(_, r)| r.age <= age && !r.is_over())
     }
 
+    /// Requests that still wait for replies. Looks at every open slot.
+    pub fn waiting(&mut self) -> usize {
+        if self.is_empty() { 0 } else { self.slots.iter_mut().filter(|(_, r)| !r.is_over()).count() }
+    }
+
     /// Open slots.
     pub fn len(&self) -> usize {
         self.slots.len()

@@ -19,7 +19,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .name("connect example")
             .connect_timeout(Duration::from_secs(5))
             .keep_server_order(true)
-            .max_reconnects(None)
             .await?;
         println!("connected to 1 of {count}: {}", nc.server().is_some());
         println!("messages may have {} bytes", nc.max_payload());

@@ -167,8 +167,9 @@ impl Client {
         Request::new(self.shared(), subject.into(), payload.into())
     }
 
-    /// Waits until the server has processed everything that this thread has sent before: a `PING` and its `PONG`.
-    /// Returns how long that took.
+    /// Waits until the server has processed everything that this thread has sent on the present connection, what was
+    /// buffered for it included: a `PING` and its `PONG`. Returns how long that took. What an earlier connection lost stays
+    /// lost: [`Event::Disconnected`](crate::Event::Disconnected) and [`statistics`](Self::statistics) tell how much that is.
     ///
     /// What it does not tell: that other servers of a cluster have processed it too, or that subscribers have. For a
     /// single subscription [`Subscribe::confirmed`] does this and tells of a denial.
@@ -218,7 +219,10 @@ impl Client {
     /// can respond; new subscriptions and requests are refused at once.
     ///
     /// A second call waits for the same drain. Whoever awaits this in the middle of handling a message does not keep
-    /// the drain waiting for that message.
+    /// the drain waiting for that message: a subscription that only the calling task reads is waited for once it has been
+    /// read on since the drain began, and else for a quarter of a second. A handler that runs in the same task, as with
+    /// `join!`, and needs longer than that for the message it is at, had better be a task of its own: what it responds
+    /// after that may come too late.
     ///
     /// # Errors
     ///
@@ -234,6 +238,9 @@ impl Client {
 
     /// Closes the connection: writes what is buffered, for at most
     /// [`Connect::close_timeout`](crate::Connect::close_timeout), and ends everything. Calling it again is harmless.
+    ///
+    /// While there is no connection it ends at once, and what is buffered is lost, as [`statistics`](Self::statistics) tell;
+    /// [`drain`](Self::drain) waits for a connection to write it to.
     ///
     /// # Cancel safety
     ///
@@ -268,6 +275,9 @@ impl Client {
 
     /// Gives up the current connection and makes a new one, to any server of the pool. What is buffered is sent there.
     ///
+    /// However often that is wanted, it is done without a wait; while there is no connection, the wait before the next
+    /// attempt ends.
+    ///
     /// Returns at once; [`events`](Self::events) tell what comes of it.
     pub fn force_reconnect(&self) {
         let waker = {
@@ -291,7 +301,7 @@ impl Client {
 
     /// Figures since the connection was made, over all reconnects.
     pub fn statistics(&self) -> Statistics {
-        let requests = self.shared().waits().requests.len();
+        let requests = self.shared().waits().requests.waiting();
         let counters = &self.shared().counters;
         let core = self.shared().core();
         let ledger = core.ledger;

@@ -22,6 +22,8 @@
 //! }
 //! ```
 
+use std::fmt;
+
 use bytes::Bytes;
 use nuncio_proto::outbox;
 use serde::Serialize;
@@ -109,9 +111,18 @@ impl Decode for Text {
 /// What a message carries: made from text, bytes, [`Json`], [`Text`] or a type of one's own.
 ///
 /// Borrowed bytes are copied into the outgoing buffer; [`Bytes`], `Vec<u8>` and `String` of 4 KiB and more are
-/// written from where they are.
-#[derive(Clone, Debug)]
+/// written from where they are. Its [`Debug`](fmt::Debug) shows no more than its length.
+#[derive(Clone)]
 pub struct Payload<'a>(pub(crate) Result<outbox::Payload<'a>, CodecError>);
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(payload) => payload.fmt(f),
+            Err(error) => f.debug_tuple("Payload").field(error).finish(),
+        }
+    }
+}
 
 impl Payload<'_> {
     /// A payload that could not be made: publishing it reports the error.

@@ -95,7 +95,7 @@ impl Default for Config {
             max_pings_out: 2,
             reconnect: true,
             retry_on_initial_connect: false,
-            max_reconnects: Some(10),
+            max_reconnects: None,
             backoff: Backoff::default(),
             keep_server_order: false,
             move_on_lame_duck: false,

@@ -40,7 +40,6 @@ use crate::transport::{self, Connector};
 /// let nc = nuncio::connect("localhost").await?;
 /// let shop = nuncio::connect(["one.example.org", "tls://two.example.org:4443"])
 ///     .name("shop")
-///     .max_reconnects(None)
 ///     .await?;
 /// # Ok(())
 /// # }
@@ -155,21 +154,27 @@ impl Connect {
         request_timeout(timeout: Duration) => |c| c.request_timeout = timeout;
         /// How long a flush, a round trip or the drain of a subscription waits for the server. Default: 10 seconds.
         flush_timeout(timeout: Duration) => |c| c.flush_timeout = timeout;
-        /// How long a drain of the connection may take. Default: 30 seconds.
+        /// How long a drain of the connection may wait for consumers, replies and the server. Default: 30 seconds. Where
+        /// consumers and replies take all of it, writing what is buffered may take
+        /// [`close_timeout`](Self::close_timeout) more, and the end of the stream half a second.
         drain_timeout(timeout: Duration) => |c| c.drain_timeout = timeout;
-        /// How long closing, or dropping the last handle, may take to write what is buffered. Default: 2 seconds.
+        /// How long closing, or dropping the last handle, may take to write what is buffered. Default: 2 seconds. The end of the
+        /// stream may take half a second more. Without a connection closing writes nothing.
         close_timeout(timeout: Duration) => |c| c.close_timeout = timeout;
-        /// How often the server is pinged. Default: 2 minutes.
+        /// How often the server is pinged. Default: 2 minutes. While what was published before the last ping is still being
+        /// written, and the server takes it, however slowly, the next ping waits.
         ping_interval(interval: Duration) => |c| c.ping_interval = interval;
         /// How many pings may be unanswered before the connection counts as lost; 0 counts as 1. Default: 2.
         max_pings_out(pings: u32) => |c| c.max_pings_out = pings;
         /// Whether a lost connection is made again. Default: yes.
         reconnect(reconnect: bool) => |c| c.reconnect = reconnect;
         /// Whether the first connection is retried like later ones. Awaiting the builder then yields a client at once;
-        /// what is published is buffered. Default: no.
+        /// what is published is buffered, and attempts go on until one succeeds or [`max_reconnects`](Self::max_reconnects)
+        /// ends them. Default: no.
         retry_on_initial_connect(retry: bool) => |c| c.retry_on_initial_connect = retry;
         /// After how many failed attempts in a row a server is given up, `None` for never; without any server left the
-        /// connection closes. Default: 10.
+        /// connection closes with [`CloseReason::Exhausted`](crate::CloseReason::Exhausted). Default: `None`. With the
+        /// default [`backoff`](Self::backoff) ten attempts are over within half a minute.
         max_reconnects(attempts: impl Into<Option<u32>>) => |c| c.max_reconnects = attempts.into();
         /// The waits between attempts; the first attempt after a loss is made at once. Default: exponential from 50 ms to
         /// 8 s with full jitter.
@@ -197,7 +202,8 @@ impl Connect {
         /// Requests in flight get their replies first, for which new requests wait (at most 5 seconds, their timeouts
         /// running); no request fails for the move. What is published during the move goes to the next server. Between the
         /// last message from the old server and the first from the new one subscriptions hear nothing for the time of
-        /// connecting; queue groups lose nothing, since other members get what comes then. Default: no.
+        /// connecting; queue groups lose nothing, since other members get what comes then. Without
+        /// [`reconnect`](Self::reconnect) the client stays until the server breaks the connection. Default: no.
         move_on_lame_duck(moves: bool) => |c| c.move_on_lame_duck = moves;
         /// Whether servers that the cluster tells of are left out. Default: no.
         ignore_discovered_servers(ignore: bool) => |c| c.ignore_discovered = ignore;

@@ -13,6 +13,7 @@ use crate::driver::wait::Deadline;
 use crate::error::{ConfirmError, FlushError, PublishError, shown};
 use crate::publish::Outgoing;
 use crate::request::hash;
+use crate::stats::Counters;
 
 /// A message about to be published and confirmed by the server: await it.
 ///
@@ -60,12 +61,20 @@ impl<'a> PublishConfirmed<'a> {
         }
     }
 
-    fn ask(&self, since: u64) -> Result<Asked, ConfirmError> {
+    /// The number of the connection that stands now, if one does.
+    fn connection(&self) -> Option<u64> {
+        let core = self.shared.core();
+        core.up.then(|| Counters::get(&self.shared.counters.connects))
+    }
+
+    /// Asks on the connection that the message was handed to.
+    fn ask(&self, since: u64, connection: Option<u64>) -> Result<Asked, ConfirmError> {
         let (done, denied) = oneshot::channel();
         let subject = hash(&self.message.subject.0);
         let waker = {
             let mut core = self.shared.core();
-            if !core.up {
+            // The answer of the next connection would say nothing about a message that was lost with this one.
+            if !core.up || connection != Some(Counters::get(&self.shared.counters.connects)) {
                 return Err(FlushError::Disconnected.into());
             }
             core.ping(Waiter::Published { subject, since, done })
@@ -88,8 +97,9 @@ impl Future for PublishConfirmed<'_> {
                     Some(since) => since,
                     None => *this.since.insert(this.begin()?),
                 };
+                let connection = this.connection();
                 match this.message.poll_send(this.shared, None, cx)? {
-                    Poll::Ready(_) => this.ask(since)?,
+                    Poll::Ready(_) => this.ask(since, connection)?,
                     Poll::Pending => return Poll::Pending,
                 }
             }

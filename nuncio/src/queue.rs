@@ -155,6 +155,10 @@ struct State {
     /// The subscription has seen the end, or was dropped.
     finished: bool,
     poller: Option<Poller>,
+    /// What was waiting when a drain of the connection began.
+    at_drain: Option<usize>,
+    /// It was polled since.
+    goes_on: bool,
     waker: Option<Waker>,
     /// The connection, which is not read until there is room.
     holding: Option<Waker>,
@@ -186,7 +190,7 @@ pub(crate) enum Taken {
 pub(crate) enum Drained {
     /// It has handled everything, as far as can be known.
     Done,
-    /// Nobody has polled the queue yet, or only the task that now awaits the drain: it may never be emptied.
+    /// Nobody has polled the queue yet, or only the task that now awaits the drain, and not since: it may never be emptied.
     Idle(usize),
     /// Somebody else is on it.
     Busy(usize),
@@ -207,6 +211,13 @@ fn detach_small_share(batch: &mut VecDeque<Message>, bytes: usize) {
     const SHARE: usize = 4;
     if batch.front().is_some_and(|first| bytes.saturating_mul(SHARE) < first.pinned()) {
         batch.iter_mut().for_each(Message::detach);
+    }
+}
+
+impl State {
+    fn note_poller(&mut self) {
+        self.poller = Some(Poller::current());
+        self.goes_on |= self.at_drain.is_some();
     }
 }
 
@@ -372,7 +383,7 @@ impl Queue {
         cx: &mut Context<'_>,
     ) -> Poll<Taken> {
         let mut state = lock(&self.state);
-        state.poller = Some(Poller::current());
+        state.note_poller();
         if !state.messages.is_empty() {
             let bytes = self.take_some(&mut state, into);
             self.set_taken(into.len(), bytes);
@@ -405,7 +416,17 @@ impl Queue {
 
     /// Somebody else goes on with what the subscription holds.
     pub(crate) fn note_poller(&self) {
-        lock(&self.state).poller = Some(Poller::current());
+        lock(&self.state).note_poller();
+    }
+
+    /// A drain of the connection begins: who polls from here on does not wait for it in the middle of a message.
+    pub(crate) fn begin_drain(&self) {
+        let mut state = lock(&self.state);
+        state.at_drain = Some(self.waiting(&state));
+    }
+
+    fn waiting(&self, state: &State) -> usize {
+        state.messages.len() + self.taken.load(Ordering::Relaxed)
     }
 
     /// The subscription holds so much that it has not handed out yet.
@@ -449,16 +470,16 @@ impl Queue {
     /// How far the consumer is, for a drain. `caller` is who awaits the drain.
     pub(crate) fn drained(&self, caller: Option<Poller>) -> Drained {
         let state = lock(&self.state);
-        let waiting = state.messages.len() + self.taken.load(Ordering::Relaxed);
+        let waiting = self.waiting(&state);
         if state.finished {
             return Drained::Done;
         }
+        // What was taken over before is handed out without a word here.
+        let goes_on = state.goes_on || state.at_drain.is_some_and(|before| waiting < before);
         match (state.poller, waiting) {
-            (None, 0) => Drained::Done,
-            (Some(poller), 0) if Some(poller) == caller => Drained::Done,
-            (None, n) => Drained::Idle(n),
-            (Some(poller), n) if Some(poller) == caller => Drained::Idle(n),
-            (Some(_), n) => Drained::Busy(n),
+            (Some(poller), n) if goes_on || Some(poller) != caller => Drained::Busy(n),
+            (_, 0) => Drained::Done,
+            (_, n) => Drained::Idle(n),
         }
     }
 
@@ -467,7 +488,7 @@ impl Queue {
         Figures {
             received: state.received,
             dropped: state.dropped,
-            pending: state.messages.len() + self.taken.load(Ordering::Relaxed),
+            pending: self.waiting(&state),
             pending_bytes: state.bytes + self.taken_bytes.load(Ordering::Relaxed),
         }
     }

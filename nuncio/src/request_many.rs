@@ -138,7 +138,8 @@ impl Future for RequestMany<'_> {
 /// The replies to one request: a [`Stream`] that ends when enough have come or the time is over.
 ///
 /// An error, no responders included, is its last item. Running out of time is the ordinary end and no error.
-/// Dropping it ends the waiting; nothing is sent for that, but with [`Request::no_mux`] an `UNSUB`.
+/// Dropping it ends the waiting, and so does the last of [`max_messages`](RequestMany::max_messages); nothing is sent for
+/// that, but with [`Request::no_mux`] an `UNSUB`.
 pub struct Replies {
     slot: Option<Slot>,
     subject: Vec<u8>,
@@ -162,19 +163,20 @@ impl Replies {
         std::future::poll_fn(|cx| self.poll_reply(cx)).await
     }
 
+    fn is_full(&self) -> bool {
+        self.limits.max.is_some_and(|max| self.received >= max)
+    }
+
     fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, RequestError>>> {
-        let Some(slot) = &mut self.slot else { return Poll::Ready(None) };
-        if self.limits.max.is_some_and(|max| self.received >= max) {
+        if self.is_full() {
             self.slot = None;
-            return Poll::Ready(None);
         }
-        let ended = match slot.poll_reply(cx) {
+        let Some(slot) = &mut self.slot else { return Poll::Ready(None) };
+        // The stall clock runs only while somebody waits.
+        let stall = self.limits.stall.filter(|_| self.received > 0 && !self.waiting);
+        let ended = match slot.poll_reply_by(stall.map(instant_after), cx) {
             Poll::Pending => {
-                // The stall clock runs only while somebody waits.
-                if let Some(stall) = self.limits.stall.filter(|_| self.received > 0 && !self.waiting) {
-                    self.waiting = true;
-                    slot.expect_reply_by(instant_after(stall));
-                }
+                self.waiting |= stall.is_some();
                 return Poll::Pending;
             }
             Poll::Ready(ended) => ended,
@@ -187,6 +189,10 @@ impl Replies {
                     return Poll::Ready(None);
                 }
                 self.received += 1;
+                if self.is_full() {
+                    // Nobody waits any more, however long this is held.
+                    self.slot = None;
+                }
                 Poll::Ready(Some(Ok(message)))
             }
             Err(Failure::Timeout) => {

@@ -43,7 +43,7 @@ pub struct Statistics {
     pub connects: u64,
     /// Live subscriptions, that for replies included.
     pub subscriptions: u64,
-    /// Requests without an answer so far.
+    /// Requests that still wait: without an answer so far, or for many and not over.
     pub requests: usize,
 }
 

@@ -309,6 +309,14 @@ impl Pool {
         self.phase = Phase::Ready;
     }
 
+    /// Reports that the current connection was given up since the application wants another one.
+    ///
+    /// The next round begins at once, and the server comes last in it, unless the order is to be kept.
+    pub fn forced(&mut self) {
+        self.lost = self.current.map(|(id, _)| id);
+        self.left();
+    }
+
     /// Reports that the current connection was left since its server is about to shut down.
     ///
     /// The next round begins at once: a rolling restart has one such announcement after the other, and none of them says

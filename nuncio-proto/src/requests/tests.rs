@@ -185,6 +185,18 @@ fn requests_that_are_spared_go_on_until_the_next_time() {
 }
 
 #[test]
+fn what_is_over_and_not_yet_taken_does_not_wait() {
+    let mut table = Table::default();
+    let [answered, failed, many] = [false, false, true].map(|many| table.open(1, many, None, None));
+    table.deliver(answered, 7);
+    table.fail(failed, "gone");
+    table.deliver(many, 8);
+    assert_eq!((table.waiting(), table.len()), (1, 3));
+    table.fail(many, "gone");
+    assert_eq!((table.waiting(), table.len()), (0, 3));
+}
+
+#[test]
 fn the_time_of_requests_begins_with_the_next_start_and_only_once() {
     let now = Instant::now();
     let at = |ms| now + Duration::from_millis(ms);

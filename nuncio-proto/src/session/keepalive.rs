@@ -55,6 +55,12 @@ impl Keepalive {
         self.out
     }
 
+    /// Puts the beat that is due at `now` off by an interval: the `PING` of the last one is still on its way out, and the
+    /// server takes what is before it.
+    pub fn put_off(&mut self, now: Instant) {
+        self.schedule(now);
+    }
+
     /// What to do at `now`.
     pub fn poll(&mut self, now: Instant) -> Beat {
         if now < self.next {
@@ -93,6 +99,16 @@ mod tests {
             assert_eq!(keepalive.poll(start + i * SECOND), Beat::Ping);
             keepalive.heard();
         }
+    }
+
+    #[test]
+    fn a_beat_that_is_put_off_counts_nothing() {
+        let start = Instant::now();
+        let mut keepalive = Keepalive::new(SECOND, 1, start);
+        assert_eq!(keepalive.poll(start + SECOND), Beat::Ping);
+        keepalive.put_off(start + 2 * SECOND);
+        assert_eq!(keepalive.poll(start + 2 * SECOND), Beat::Wait(start + 3 * SECOND));
+        assert_eq!(keepalive.poll(start + 3 * SECOND), Beat::Stale);
     }
 
     #[test]

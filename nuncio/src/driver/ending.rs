@@ -18,8 +18,8 @@ use crate::queue::{Drained, Poller, Queue, SubscriptionEnd};
 /// While a drain waits for consumers it looks at them this often.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A queue that nobody but the one who awaits the drain has ever polled holds a drain up for no longer than this,
-/// unless it gets shorter.
+/// A queue that nobody but the one who awaits the drain has ever polled, and not since the drain began, holds it up for no
+/// longer than this.
 const IDLE: Duration = Duration::from_millis(250);
 
 /// How far an ending has come.
@@ -46,6 +46,11 @@ impl Ending {
     /// The connection is wanted.
     pub(super) fn is_none(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// Nothing is left but to write what there is.
+    pub(super) fn is_flushing(&self) -> bool {
+        matches!(self, Self::Flushing { .. })
     }
 
     /// When it has to be looked at again, whatever else happens.
@@ -194,6 +199,9 @@ impl Driver {
         for sid in sids {
             if let Some(entry) = self.registry.get_mut(sid) {
                 entry.draining = true;
+                if let Route::Queue { queue, .. } = &entry.route {
+                    queue.begin_drain();
+                }
             }
         }
         self.ending = Ending::Unsubscribing { order, confirmed: false };
@@ -214,7 +222,7 @@ impl Driver {
     }
 
     fn look_at_consumers(&mut self, now: Instant) {
-        let unanswered = self.shared.waits().requests.len();
+        let unanswered = self.shared.waits().requests.waiting();
         let Ending::Emptying { order, queues, look, idle } = &mut self.ending else { return };
         let (busy, waiting) = survey(queues, order.caller);
         if waiting != idle.waiting {

@@ -146,7 +146,8 @@ impl Driver {
         self.shared.events.emit(&Event::ConnectFailed { server: host_port(server), error: error.clone() });
     }
 
-    /// Waits for the next round, which begins earlier when there are newer credentials than those refused.
+    /// Waits for the next round, which begins earlier when there are newer credentials than those refused, or when the
+    /// application asks for it.
     async fn pause(&mut self, until: Instant) -> Result<(), CloseReason> {
         let outdated = self.outdated.clone();
         let newer = async move {
@@ -158,7 +159,17 @@ impl Driver {
                 }
             }
         };
-        if self.guarded(timeout_at(until, newer)).await?.is_ok() {
+        let shared = Arc::clone(&self.shared);
+        let sooner = async move {
+            let mut newer = pin!(newer);
+            poll_fn(|cx| {
+                // Whoever gives this order wakes the driver.
+                let wanted = std::mem::take(&mut shared.core().orders.reconnect);
+                if wanted { Poll::Ready(()) } else { newer.as_mut().poll(cx) }
+            })
+            .await;
+        };
+        if self.guarded(timeout_at(until, sooner)).await?.is_ok() {
             self.shared.pool().hurry();
         }
         Ok(())

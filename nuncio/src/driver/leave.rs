@@ -58,7 +58,9 @@ impl Leaving {
 impl Driver {
     /// The server said that it is about to shut down.
     pub(super) fn begin_to_leave(&mut self, link: &Link) {
-        if !self.shared.config.move_on_lame_duck || !self.has_another(link) {
+        let config = &self.shared.config;
+        // Where no connection follows, this one is made the most of.
+        if !config.move_on_lame_duck || !config.reconnect || !self.has_another(link) {
             return;
         }
         let newest = self.shared.waits().requests.newest();
@@ -102,10 +104,24 @@ impl Driver {
                 self.part(time + CONFIRMATION);
                 false
             }
-            Leaving::Parting { deadline, confirmed } => {
-                *confirmed || time >= *deadline || !self.ending.is_none()
+            Leaving::Parting { .. } if self.ending.is_flushing() => {
+                self.stay();
+                false
             }
+            Leaving::Parting { deadline, confirmed } => *confirmed || time >= *deadline,
         }
+    }
+
+    /// What was kept for the next server is the last that goes to this one: there will be no next one.
+    fn stay(&mut self) {
+        self.leaving = Leaving::No;
+        let mut core = self.shared.core();
+        core.up = true;
+        core.gate.change(|terms| terms.moving = None);
+        let waker = core.driver.take();
+        let room = std::mem::take(&mut core.room);
+        drop(core);
+        waker.into_iter().chain(room).for_each(Waker::wake);
     }
 
     /// Withdraws everything from the server. What is published from here on is kept for the next one.

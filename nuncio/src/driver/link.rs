@@ -24,6 +24,40 @@ const SHUT_DOWN: Duration = Duration::from_millis(500);
 /// what was written last, and not all since the last keepalive.
 const CONFIRM: Duration = Duration::from_secs(1);
 
+/// How far the last `PING` of keepalive has come. While bytes before it are being taken, the server cannot have heard it.
+///
+/// The figures are bytes written by the client so far, of which the low half is enough to compare.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// When the last beat was due.
+    at_beat: u32,
+    /// When the `PING` is out.
+    ping: u32,
+    /// It was not out yet at the last beat.
+    late: bool,
+}
+
+impl Backlog {
+    /// A `PING` is out once so many bytes are written.
+    pub(crate) fn asked(&mut self, written: u64) {
+        self.ping = low(written);
+    }
+
+    /// A beat is due: whether the `PING` of the last one has had no time to be answered, though the server reads.
+    pub(crate) fn is_moving(&mut self, written: u64) -> bool {
+        let written = low(written);
+        let moved = written != std::mem::replace(&mut self.at_beat, written);
+        let ahead = self.ping.wrapping_sub(written);
+        let waits = moved && (1..=u32::MAX / 2).contains(&ahead);
+        // One that has got out since the last beat has its whole interval for an answer still.
+        moved && std::mem::replace(&mut self.late, waits) || waits
+    }
+}
+
+fn low(figure: u64) -> u32 {
+    (figure & u64::from(u32::MAX)).try_into().unwrap_or_default()
+}
+
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) io: Transport,
@@ -36,6 +70,7 @@ pub(crate) struct Link {
     pub(crate) id: ServerId,
     pub(crate) server: String,
     pub(crate) keepalive: Keepalive,
+    pub(crate) backlog: Backlog,
     pub(crate) lame: bool,
     pub(crate) renewal: Renewal,
     /// Bytes written since the server confirmed anything.
@@ -67,6 +102,7 @@ impl Link {
             id,
             server,
             keepalive: Keepalive::new(config.ping_interval, config.max_pings_out, now()),
+            backlog: Backlog::default(),
             lame: false,
             renewal: Renewal::default(),
             unconfirmed: 0,

@@ -39,10 +39,10 @@ use crate::driver::ending::Ending;
 use crate::driver::leave::Leaving;
 use crate::driver::link::Link;
 use crate::driver::refusal::{Denials, Undecided};
-use crate::driver::route::{Change, FirstMessage, Route};
+use crate::driver::route::{Change, Route};
 use crate::driver::serve::Served;
 use crate::driver::shared::Shared;
-use crate::driver::timing::Alarm;
+use crate::driver::timing::{Alarm, FirstMessages};
 use crate::error::{CloseReason, ConnectError, DisconnectCause};
 use crate::events::Event;
 use crate::queue::{Queue, SubscriptionEnd};
@@ -72,7 +72,7 @@ pub(crate) struct Driver {
     ending: Ending,
     /// `PING`s of the ending that are not answered.
     end_questions: u32,
-    first_messages: Vec<FirstMessage>,
+    first_messages: FirstMessages,
     /// The last refusal of credentials by each server.
     refusals: HashMap<ServerId, ServerError>,
     /// Credentials that were refused once they had expired, while newer ones may come.
@@ -103,7 +103,7 @@ impl Driver {
             alarm: Alarm::default(),
             ending: Ending::None,
             end_questions: 0,
-            first_messages: Vec::new(),
+            first_messages: FirstMessages::default(),
             refusals: HashMap::new(),
             outdated: None,
             renewed: None,
@@ -155,7 +155,9 @@ impl Driver {
                 Change::Subscribe { sid, interest, max, route, first_message } => {
                     self.registry.insert(sid, interest, max, route);
                     self.undecided.announced(sid);
-                    self.first_messages.extend(first_message);
+                    if let Some(first) = first_message {
+                        self.first_messages.expect(first, &mut self.registry);
+                    }
                 }
                 Change::Unsubscribe(sid) => self.end_subscription(sid, SubscriptionEnd::Unsubscribed),
                 Change::Release(sid) => self.release(sid),
@@ -229,6 +231,8 @@ impl Driver {
                 self.denials.begin_anew(core.pings);
                 link.take_over(&mut core);
                 core.up = true;
+                // Under the lock, so that whoever has it knows which connection is up.
+                Counters::add(&self.shared.counters.connects, 1);
                 core.gate.change(|terms| terms.moving = None);
                 // This is the new connection that was asked for meanwhile.
                 core.orders.reconnect = false;
@@ -245,7 +249,6 @@ impl Driver {
             self.end_subscription(sid, why);
         }
         room.for_each(Waker::wake);
-        Counters::add(&self.shared.counters.connects, 1);
         let server = link.server.clone();
         let first = !std::mem::replace(&mut self.connected_before, true);
         self.shared.events.emit(&if first {

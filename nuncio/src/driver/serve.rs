@@ -147,6 +147,10 @@ impl Driver {
             return Some(Served::Lost(DisconnectCause::LameDuck));
         }
         let now = now();
+        let written = Counters::get(&self.shared.counters.out_bytes);
+        if now >= link.keepalive.deadline() && link.backlog.is_moving(written) {
+            link.keepalive.put_off(now);
+        }
         let beat = link.keepalive.poll(now);
         let confirm = link.confirm_at.is_some_and(|at| at <= now);
         if confirm {
@@ -161,7 +165,13 @@ impl Driver {
             // Where an answer is awaited already, the next look is when it has come.
             let needless = matches!(beat, Beat::Wait(_)) && !(core.up && core.fences.is_empty());
             let waker = if needless { None } else { core.ping(Waiter::Nobody) };
+            let ahead = core.batch.len();
             drop(core);
+            if matches!(beat, Beat::Ping) {
+                let urgent = link.urgent.len().saturating_sub(link.urgent_written);
+                let here = self.writing.remaining() + self.parting.remaining();
+                link.backlog.asked(written + (ahead + here + urgent) as u64);
+            }
             // That is this very task, which may be about to go to sleep.
             waker.into_iter().for_each(std::task::Waker::wake);
         }

@@ -43,6 +43,8 @@ impl Driver {
             self.shared.pool().left();
         } else if moved {
             self.shared.pool().moved(now());
+        } else if cause == DisconnectCause::Forced {
+            self.shared.pool().forced();
         } else {
             self.shared.pool().disconnected(now());
         }

@@ -1,13 +1,17 @@
 //! The one timer of a connection.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use nuncio_proto::registry::Registry;
 use tokio::time::Sleep;
 
 use crate::driver::Driver;
 use crate::driver::link::Link;
+use crate::driver::route::{FirstMessage, Route};
 use crate::driver::shared::now;
 use crate::queue::SubscriptionEnd;
 
@@ -47,6 +51,35 @@ impl Alarm {
     }
 }
 
+/// The first messages that have to arrive by some time, the most urgent first.
+///
+/// Those that have arrived are forgotten when their time comes, or when the memory would have to grow for them.
+#[derive(Debug, Default)]
+pub(super) struct FirstMessages {
+    waiting: BinaryHeap<(Reverse<Instant>, u64, Duration)>,
+}
+
+impl FirstMessages {
+    pub(super) fn expect(&mut self, first: FirstMessage, registry: &mut Registry<Route>) {
+        if self.waiting.len() == self.waiting.capacity() {
+            self.waiting.retain(|(_, sid, _)| registry.get_mut(*sid).is_some_and(|e| e.received == 0));
+            // As many again come before the next look.
+            self.waiting.reserve(self.waiting.len().max(1));
+        }
+        self.waiting.push((Reverse(first.deadline), first.sid, first.after));
+    }
+
+    fn earliest(&self) -> Option<Instant> {
+        self.waiting.peek().map(|(deadline, ..)| deadline.0)
+    }
+
+    /// Takes the next one whose time has come: its subscription and how long it had.
+    fn due(&mut self, now: Instant) -> Option<(u64, Duration)> {
+        self.earliest().filter(|earliest| *earliest <= now)?;
+        self.waiting.pop().map(|(_, sid, after)| (sid, after))
+    }
+}
+
 impl Driver {
     /// Serves the deadlines that are due and sees to it that the task is woken for the next one. True when something
     /// was due, and what looks at the clock itself has to look again.
@@ -63,7 +96,7 @@ impl Driver {
     }
 
     fn next_deadline(&self, link: Option<&Link>) -> Option<Instant> {
-        let first = self.first_messages.iter().map(|first| first.deadline).min();
+        let first = self.first_messages.earliest();
         let beat = link.map(|link| link.keepalive.deadline());
         let confirm = link.and_then(|link| link.confirm_at);
         let renewal = link.and_then(|link| link.renewal.deadline());
@@ -91,14 +124,12 @@ impl Driver {
     }
 
     fn expire_first_messages(&mut self, now: Instant) {
-        let (due, waiting) = self.first_messages.drain(..).partition(|first| first.deadline <= now);
-        self.first_messages = waiting;
-        for first in due {
-            if self.registry.get_mut(first.sid).is_none_or(|entry| entry.received > 0) {
+        while let Some((sid, after)) = self.first_messages.due(now) {
+            if self.registry.get_mut(sid).is_none_or(|entry| entry.received > 0) {
                 continue;
             }
-            self.unsubscribe(first.sid);
-            self.end_subscription(first.sid, SubscriptionEnd::FirstMessageTimeout { after: first.after });
+            self.unsubscribe(sid);
+            self.end_subscription(sid, SubscriptionEnd::FirstMessageTimeout { after });
         }
     }
 }

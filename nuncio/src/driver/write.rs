@@ -43,7 +43,7 @@ impl Driver {
     fn refill(&mut self, link: &mut Link, cx: &Context<'_>) -> bool {
         // A burst grows its buffer beyond its size by doubling; that much is kept.
         self.writing.clear(2 * BURST);
-        if self.leaving.is_parting() {
+        if self.leaving.is_parting() || !self.parting.is_empty() {
             return self.refill_parting(cx);
         }
         let mut core = self.shared.core();

@@ -11,7 +11,7 @@ use super::ConnectionClosed;
 #[non_exhaustive]
 pub enum FlushError {
     /// There is no connection now, or it was lost before the server answered: what was published before may be lost.
-    #[error("the connection was lost before the server confirmed; await Event::Connected and flush again")]
+    #[error("the connection was lost before the server confirmed; await Event::Reconnected and flush again")]
     Disconnected,
     /// The server did not answer in time.
     #[error("the server did not answer within {after:?}")]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt;
 
 use nuncio_proto::header::HeaderMap;
 use nuncio_proto::{outbox, subject};
@@ -14,7 +15,6 @@ use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
 
 /// A message on its way out, before it is encoded.
-#[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
     pub(crate) payload: outbox::Payload<'a>,
@@ -33,7 +33,7 @@ pub(crate) struct Outgoing<'a> {
     pub(super) rare: Option<Box<Rare<'a>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Rare<'a> {
     /// The first fault of an argument; reported when the message is sent.
     fault: Option<PublishError>,
@@ -42,6 +42,20 @@ pub(super) struct Rare<'a> {
     pub(super) place: Option<Place>,
     /// A header block that is passed on as it was received.
     block: Option<Cow<'a, [u8]>>,
+}
+
+/// Lengths in place of payload and headers, which may hold secrets.
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let block = self.rare.as_ref().and_then(|rare| rare.block.as_ref()).map(|block| block.len());
+        let headers = self.headers.as_ref().map(|headers| headers.encoded_len());
+        f.debug_struct("Message")
+            .field("subject", &self.subject)
+            .field("reply", &self.reply)
+            .field("header_bytes", &block.or(headers).unwrap_or(0))
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Outgoing<'a> {

@@ -1,13 +1,20 @@
 //! The subject of a call.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// What nats-server's default `max_control_line` of 4096 bytes leaves for subject and reply, or queue group.
 pub(crate) const LONGEST_SUBJECTS: usize = 4096 - 64;
 
 /// A subject given to a call: text, or bytes for subjects that are not UTF-8.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Subject<'a>(pub(crate) Cow<'a, [u8]>);
+
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(&self.0), f)
+    }
+}
 
 macro_rules! subject_from {
     ($($from:ty => |$value:ident| $make:expr;)*) => {$(

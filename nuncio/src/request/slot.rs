@@ -143,7 +143,28 @@ impl<S: Borrow<Shared>> Slot<S> {
 
     #[inline]
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
-        let ended = self.shared.borrow().waits().requests.poll(self.token, cx);
+        self.poll_reply_by(None, cx)
+    }
+
+    /// Where there is no reply yet, the next one is expected by `deadline`.
+    pub(crate) fn poll_reply_by(
+        &mut self,
+        deadline: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Message, Failure>> {
+        let shared = self.shared.borrow();
+        let ended = {
+            // One lock for both: a reply in between would leave the deadline behind.
+            let requests = &mut shared.waits().requests;
+            let ended = requests.poll(self.token, cx);
+            if let Some(deadline) = deadline.filter(|_| ended.is_pending()) {
+                requests.expect_reply_by(self.token, deadline);
+            }
+            ended
+        };
+        if let Some(deadline) = deadline.filter(|_| ended.is_pending()) {
+            shared.note_deadline(deadline);
+        }
         self.freed = !self.many && matches!(ended, Poll::Ready(Ok(_)));
         ended
     }

@@ -367,3 +367,28 @@ async fn the_first_connection_is_retried_when_asked_for() {
     assert_eq!(limited("the message", s.next()).await.unwrap().payload(), b"early");
     assert_eq!((nc.statistics().connects, nc.state()), (1, ConnectionState::Connected));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnect_that_is_wanted_again_and_again_never_waits() {
+    let away = Away::new().await;
+    let hour = Backoff::fixed(Duration::from_secs(3600), Duration::ZERO);
+    let nc = away.connect().backoff(hour).await.unwrap();
+    let (mut events, began) = (nc.events(), Instant::now());
+    for _ in 0..5 {
+        nc.force_reconnect();
+        event(&mut events, "the return", |e| matches!(e, Event::Reconnected { .. }).then_some(())).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnect_that_is_wanted_while_waiting_for_the_next_attempt_ends_the_wait() {
+    let hour = Backoff::fixed(Duration::from_secs(3600), Duration::ZERO);
+    let (away, nc) = down(|c| c.backoff(hour)).await;
+    pass(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    let returns = away.come_back(&nc);
+    nc.force_reconnect();
+    returns.await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}

@@ -1,9 +1,12 @@
 //! Ends of connections whose server takes its time.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::clock::work;
 use crate::evil::{Stage, limited, script, settle};
 
 #[tokio::test(start_paused = true)]
@@ -67,4 +70,56 @@ async fn a_drain_withdraws_what_was_subscribed_to_just_before_it() {
     go.notify_one();
     assert_eq!(limited("told", told.recv()).await, Some(true));
     let _ = limited("drain", drain).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_replies_that_nobody_wants() {
+    let stage = Stage::new([]).await;
+    let nc = stage.client().await;
+    let echo = nc.clone();
+    let mut questions = echo.subscribe("q").await.unwrap();
+    tokio::spawn(async move {
+        while let Some(m) = questions.next().await {
+            let _ = m.respond("1").await;
+        }
+    });
+    let request = nc.request("q", "").timeout(Duration::from_secs(20)).many().max_messages(1);
+    let mut replies = limited("the request", request.into_future()).await.unwrap();
+    limited("the reply", replies.next()).await.unwrap().unwrap();
+    assert_eq!(nc.statistics().requests, 0);
+    let begin = tokio::time::Instant::now();
+    let report = limited("drain", nc.drain()).await.unwrap();
+    assert!(
+        begin.elapsed() < Duration::from_secs(2) && report.unanswered == 0,
+        "{:?} {report:?}",
+        begin.elapsed()
+    );
+    assert!(replies.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_a_handler_of_the_same_task_that_reads_on() {
+    let stage = Stage::new([]).await;
+    let (nc, asking) = (stage.client().await, stage.client().await);
+    let mut jobs = nc.subscribe("w").await.unwrap();
+    nc.flush().await.unwrap();
+    let mut answers = asking.subscribe("answers").await.unwrap();
+    for _ in 0..3 {
+        asking.publish("w", "").reply("answers").await.unwrap();
+    }
+    asking.flush().await.unwrap();
+    settle().await;
+    let (mut failed, mut time) = (Vec::new(), Duration::from_millis(200));
+    let worker = async {
+        while let Some(m) = jobs.next().await {
+            work(std::mem::replace(&mut time, Duration::from_secs(2))).await;
+            failed.extend(m.respond("done").await.err());
+        }
+    };
+    let ((), report) = tokio::join!(worker, nc.drain());
+    let mut got = 0;
+    while answers.next_timeout(Duration::from_secs(1)).await.is_some() {
+        got += 1;
+    }
+    assert_eq!((failed, got), (vec![], 3), "{report:?}");
 }

@@ -15,6 +15,7 @@ mod ending;
 mod evil;
 mod handshake;
 mod hostile;
+mod leaving;
 mod memory;
 mod moves;
 mod outbox;

@@ -11,7 +11,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber};
 
 use crate::down::{Away, down};
-use crate::evil::limited;
+use crate::evil::{Stage, limited};
 
 const SLACK: Duration = Duration::from_millis(50);
 
@@ -174,4 +174,22 @@ fn a_program_may_end_right_after_a_drain() {
     programs.into_iter().for_each(|program| program.join().unwrap());
     runtime.block_on(async { witness.0.flush().await.unwrap() });
     assert_eq!(taken.load(Ordering::Relaxed), RUNS * EACH);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_out_shows_its_subject_and_lengths_and_no_content() {
+    let stage = Stage::new([]).await;
+    let nc = stage.client().await;
+    let publish = nc.publish("to.all", "hush!").header("Key", "hush!").reply("to.me");
+    let shown = format!("{publish:?}");
+    for part in ["subject: \"to.all\"", "reply: Some(\"to.me\")", "payload_bytes: 5", "header_bytes: 24"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let confirmed = format!("{:?}", publish.confirmed());
+    let request = format!("{:?}", nc.request("to.all", "hush!").header("Key", "hush!"));
+    let payload = format!("{:?}", nuncio::Payload::from("hush!"));
+    let secret = format!("{:?}", b"hush!");
+    for shown in [shown, confirmed, request, payload] {
+        assert!(!shown.contains("hush") && !shown.contains(secret.trim_matches(['[', ']'])), "{shown}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nuncio::DisconnectCause;
+use tokio::io::AsyncReadExt;
 
 use crate::clock::pass;
 use crate::evil::{INFO, Stage, limited, lost, script, works};
@@ -52,6 +53,56 @@ async fn a_server_that_never_reads_is_found_stale_though_writing_is_stuck() {
     assert_eq!(lost(&mut events, "not reading").await, DisconnectCause::Stale);
     works(&nc, &mut events, &mut s, "not reading").await;
     assert_eq!(nc.statistics().lost, 1, "the half-written message");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_reads_slowly_is_not_stale() {
+    let stage = Stage::new([script(move |mut peer| async move {
+        peer.shake_hands().await;
+        let mut space = [0; 1000];
+        loop {
+            pass(Duration::from_millis(100)).await;
+            if peer.io.read(&mut space).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+    })])
+    .await
+    .capacity(1024);
+    let connect = stage.connect().ping_interval(Duration::from_secs(5)).max_pings_out(1);
+    let nc = limited("connecting", connect.into_future()).await.unwrap();
+    let mut events = nc.events();
+    nc.try_publish("p", vec![0; 500_000]).unwrap();
+    pass(Duration::from_secs(50)).await;
+    assert_eq!(nc.statistics().connects, 1, "{:?}", nc.statistics());
+    // Once the ping is out it is to be answered like any other.
+    let out = tokio::time::Instant::now();
+    assert_eq!(lost(&mut events, "no answer").await, DisconnectCause::Stale);
+    let took = out.elapsed();
+    assert!((5..16).contains(&took.as_secs()), "found after {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stops_reading_is_found_stale() {
+    let stage = Stage::new([script(move |mut peer| async move {
+        peer.shake_hands().await;
+        let mut space = [0; 1000];
+        for _ in 0..20 {
+            pass(Duration::from_secs(1)).await;
+            assert!(peer.io.read(&mut space).await.unwrap() > 0);
+        }
+        std::future::pending::<()>().await;
+    })])
+    .await
+    .capacity(1024);
+    let connect = stage.connect().ping_interval(Duration::from_secs(5)).max_pings_out(2);
+    let nc = limited("connecting", connect.into_future()).await.unwrap();
+    let mut events = nc.events();
+    nc.try_publish("p", vec![0; 500_000]).unwrap();
+    let began = tokio::time::Instant::now();
+    assert_eq!(lost(&mut events, "not reading").await, DisconnectCause::Stale);
+    let took = began.elapsed();
+    assert!((20..41).contains(&took.as_secs()), "found after {took:?}");
 }
 
 /// On the ordinary clock: nothing else may be starved by a stream that is always ready.
