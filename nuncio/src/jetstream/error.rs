@@ -356,7 +356,7 @@ impl PublishError {
     }
 
     /// Whether publishing the same message later may succeed. Where the outcome is [unknown](Self::is_stored_unknown)
-    /// the message may then be stored twice, unless it has an id or expects a sequence.
+    /// the message may then be stored twice, unless it has an id or expects the last sequence of the stream.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { error, .. } => error.is_retryable(),

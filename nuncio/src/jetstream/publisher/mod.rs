@@ -86,8 +86,9 @@ impl PublisherBuilder<'_> {
         self
     }
 
-    /// How often a message is sent again at most, where that cannot store it twice. It may then come behind later ones;
-    /// with 0 the messages stay in order. Default: 2 (ADR-22).
+    /// How often a message is sent again at most, where that cannot store it twice, by the rule of
+    /// [`Publish`](crate::jetstream::Publish). It may then come behind later ones; with 0 the messages stay in order.
+    /// Default: 2 (ADR-22).
     pub fn retries(mut self, retries: u32) -> Self {
         self.patience.retries = retries;
         self
