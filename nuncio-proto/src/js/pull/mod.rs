@@ -362,10 +362,19 @@ impl Pull {
         some.then_some(Pending { messages, bytes })
     }
 
+    /// The interval of heartbeats for what is asked for.
+    fn heartbeat(&self, asked: Pending) -> Duration {
+        let fitting = self.config.heartbeat(self.calm);
+        let all = self.delivered + self.ledger.left().messages + asked.messages;
+        // Pulls are served in turns: the last one may be used up before the others, whose heartbeats are then what comes.
+        let last = self.config.stop_after.is_some_and(|after| all >= after);
+        self.ledger.longest_heartbeat().filter(|_| last).map_or(fitting, |longest| longest.max(fitting))
+    }
+
     fn request(&mut self, now: Instant) -> Output {
         let asked = self.room().unwrap_or_default();
         let whole = self.config.max_bytes.is_some_and(|max| asked.bytes == max);
-        let heartbeat = self.config.heartbeat(self.calm);
+        let heartbeat = self.heartbeat(asked);
         let body = Body {
             batch: asked.messages,
             expires: nanos(self.config.expires),
