@@ -10,6 +10,7 @@ use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
 use crate::error::CloseReason;
+use crate::jetstream::FastAck;
 use crate::{RequestError, ServerError, SubscribeError};
 
 /// A call of the JetStream API failed.
@@ -262,6 +263,17 @@ pub enum PublishError {
         /// The window in bytes.
         bytes: usize,
     },
+    /// The stream has ended a fast ingest early, since a message was lost or refused; what is stored is told.
+    #[error(
+        "the fast ingest to \"{subject}\" broke off: {} of {} messages are stored, none behind number {}; send those again",
+        ack.stored(), ack.sent, ack.end()
+    )]
+    Broken {
+        /// The subject of its first message.
+        subject: String,
+        /// What became of it.
+        ack: Box<FastAck>,
+    },
     /// The message could not be sent.
     #[error(transparent)]
     NotSent(#[from] RequestError),
@@ -322,7 +334,8 @@ impl PublishError {
         }
     }
 
-    /// Whether the message may be stored: no answer tells. All other errors mean that it is not.
+    /// Whether the message may be stored: no answer tells. All other errors mean that it is not, but for
+    /// [`Broken`](Self::Broken), which tells of many messages what is stored.
     pub fn is_stored_unknown(&self) -> bool {
         matches!(self, Self::Unknown { .. })
     }
@@ -365,7 +378,7 @@ impl PublishError {
                 matches!(**cause, Uncertain::Timeout { .. } | Uncertain::Disconnected)
             }
             Self::NotSent(error) => error.is_timeout(),
-            Self::Denied { .. } | Self::Option { .. } => false,
+            Self::Denied { .. } | Self::Option { .. } | Self::Broken { .. } => false,
         }
     }
 }
