@@ -171,8 +171,11 @@ impl Fetched {
         if let Some(group) = &self.group {
             self.consumer.set_pin(group, self.flow.engine.pin());
         }
-        let Some(subscription) = self.flow.take_subscription() else { return };
-        if self.flow.engine.is_settled() {
+        if !self.flow.engine.is_settled() || self.flow.buffered() > 0 {
+            // What came too much, after asking twice, is to be delivered again, and not to the next fetch.
+            return self.flow.give_back();
+        }
+        if let Some(subscription) = self.flow.take_subscription() {
             let inbox = std::mem::take(&mut self.flow.ground.inbox);
             self.consumer.keep_spare(Spare { subscription, inbox, next_id: self.flow.engine.next_id() });
         }

@@ -273,3 +273,24 @@ async fn a_server_that_says_nothing_is_not_taken_for_an_empty_consumer() {
     let error = soon(batch.next()).await.unwrap().unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
 }
+
+#[tokio::test]
+async fn what_came_too_much_is_given_back_at_once() {
+    let (_server, nc, js) = start().await;
+    let real = bound(&nc, &js, 2, "").await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let consumer = nc.jetstream().prefix("fake").bind_consumer("S", "C").unwrap();
+    let mut batch = consumer.fetch(1).await.unwrap();
+    let pull = soon(asked.next()).await.unwrap();
+    let received = nc.statistics().received;
+    // As after a pull that was repeated though the first one still counted.
+    let twice = r#"{"batch":2,"expires":20000000000}"#;
+    nc.publish("$JS.API.CONSUMER.MSG.NEXT.S.C", twice).reply(pull.reply().unwrap()).await.unwrap();
+    let both = || nc.statistics().received >= received + 2;
+    nuncio_testkit::eventually("both messages", SOON, both).await.unwrap();
+    let first = soon(batch.next()).await.unwrap().unwrap();
+    assert_eq!(first.text().unwrap(), "1");
+    assert!(soon(batch.next()).await.is_none());
+    let again = soon(real.next().timeout(SOON).into_future()).await.unwrap().unwrap();
+    assert_eq!((again.text().unwrap(), again.info().unwrap().delivered), ("2", 2));
+}
