@@ -1,6 +1,7 @@
 //! The continuous pull: keeps a consumer's messages coming.
 
 mod config;
+mod last;
 mod ledger;
 mod question;
 mod statuses;
@@ -360,15 +361,6 @@ impl Pull {
         let bytes = self.config.max_bytes.map_or(0, |max| max.saturating_sub(left.bytes));
         let some = messages > 0 && (bytes > 0 || self.config.max_bytes.is_none());
         some.then_some(Pending { messages, bytes })
-    }
-
-    /// The interval of heartbeats for what is asked for.
-    fn heartbeat(&self, asked: Pending) -> Duration {
-        let fitting = self.config.heartbeat(self.calm);
-        let all = self.delivered + self.ledger.left().messages + asked.messages;
-        // Pulls are served in turns: the last one may be used up before the others, whose heartbeats are then what comes.
-        let last = self.config.stop_after.is_some_and(|after| all >= after);
-        self.ledger.longest_heartbeat().filter(|_| last).map_or(fitting, |longest| longest.max(fitting))
     }
 
     fn request(&mut self, now: Instant) -> Output {
