@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::js::hearing::Hearing;
 use crate::js::output::{End, Event, Output, Outputs, Presence};
 use crate::js::pace::Pace;
-use crate::js::pull::{Body, LONGEST, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
+use crate::js::pull::{Body, LONGEST, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat};
 use crate::js::status::{PullStatus, StatusKind};
+use crate::js::time::to_nanos;
 
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -312,9 +313,9 @@ impl Fetch {
         let body = Body {
             batch: self.left,
             no_wait: self.config.no_wait,
-            expires: if self.config.no_wait { 0 } else { nanos(rest) },
+            expires: if self.config.no_wait { 0 } else { to_nanos(rest) },
             max_bytes: self.config.max_bytes.map(|_| self.left_bytes.max(1)),
-            idle_heartbeat: heartbeat.map_or(0, nanos),
+            idle_heartbeat: heartbeat.map_or(0, to_nanos),
             ..Body::of(&self.config.priority, self.pin.as_deref())
         };
         let id = self.next;

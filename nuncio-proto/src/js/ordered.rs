@@ -170,10 +170,7 @@ impl Ordered {
         self.alive();
         let seen = self.cursor.is_some_and(|cursor| delivery.stream_sequence <= cursor);
         if let Some(pull) = &mut self.pull {
-            if seen {
-                pull.allow_one_more();
-            }
-            self.due |= pull.message(size, None);
+            self.due |= pull.message_that_counts(size, !seen);
         }
         self.note_round(delivery.pending);
         if seen {

@@ -15,10 +15,11 @@ impl Pull {
         self.ledger.longest_heartbeat().filter(|_| last).map_or(fitting, |longest| longest.max(fitting))
     }
 
-    /// A message that is about to come does not count for the end.
-    pub(crate) fn allow_one_more(&mut self) {
-        if let Some(after) = &mut self.config.stop_after {
+    /// A message has been taken; whether it counts for the end is for others to say. True if there is an output to poll for.
+    pub(crate) fn message_that_counts(&mut self, size: usize, counts: bool) -> bool {
+        if let Some(after) = self.config.stop_after.as_mut().filter(|_| !counts) {
             *after = after.saturating_add(1);
         }
+        self.message(size, None)
     }
 }

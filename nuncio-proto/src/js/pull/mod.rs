@@ -10,13 +10,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use config::{Adapt, MIN_EXPIRES, Priority, PullConfig};
-pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat, nanos};
+pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat};
 pub(crate) use statuses::final_end;
 
 use crate::js::hearing::Hearing;
 use crate::js::output::{End, Event, Output, Presence};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
+use crate::js::time::to_nanos;
 use ledger::Ledger;
 use question::Question;
 
@@ -369,9 +370,9 @@ impl Pull {
         let heartbeat = self.heartbeat(asked);
         let body = Body {
             batch: asked.messages,
-            expires: nanos(self.config.expires),
+            expires: to_nanos(self.config.expires),
             max_bytes: self.config.max_bytes.map(|_| asked.bytes),
-            idle_heartbeat: nanos(heartbeat),
+            idle_heartbeat: to_nanos(heartbeat),
             ..Body::of(&self.config.priority, self.pin.as_deref())
         };
         let body = body.encode();
