@@ -207,7 +207,7 @@ fn term(out: &mut Vec<u8>, term: &[u8]) {
 
 /// A space, a length and the line end, which are the last things of a message's control line.
 ///
-/// Lengths below 10,000 become arrays of known size, which cost a store or two instead of a call to copy.
+/// Lengths below 100,000 become arrays of known size, which cost a store or two instead of a call to copy.
 #[inline(always)]
 fn last_length(out: &mut Vec<u8>, length: usize) {
     let digit = |power: usize| b'0' + (length / power % 10) as u8;
@@ -217,6 +217,10 @@ fn last_length(out: &mut Vec<u8>, length: usize) {
         100..1000 => out.extend_from_slice(&[b' ', digit(100), digit(10), digit(1), b'\r', b'\n']),
         1000..10_000 => {
             out.extend_from_slice(&[b' ', digit(1000), digit(100), digit(10), digit(1), b'\r', b'\n']);
+        }
+        10_000..100_000 => {
+            let [first, last] = [digit(10_000), digit(1)];
+            out.extend_from_slice(&[b' ', first, digit(1000), digit(100), digit(10), last, b'\r', b'\n']);
         }
         _ => {
             space_and_number(out, length);

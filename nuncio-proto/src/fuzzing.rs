@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used, clippy::unwrap_used)]
 
 pub(crate) mod frames;
+mod js;
 pub(crate) mod ops;
 pub(crate) mod reference;
 #[cfg(test)]
@@ -14,12 +15,13 @@ use crate::{
     addr::ServerAddr,
     connect::ConnectRequest,
     decode::{ClientDecoder, ClientLimits, Limits, ServerDecoder},
-    header::{HeaderView, is_no_responders, raw_lines, status},
+    header::{HeaderView, is_no_responders, look_up, raw_lines, status},
     info::ServerInfo,
     server_error::ServerError,
     websocket::Role,
 };
 use frames::Rules;
+pub use js::{ack_subjects, api_replies, pubacks, statuses};
 use ops::Op;
 use reference::Peer;
 
@@ -90,6 +92,11 @@ pub fn headers(block: &[u8]) {
     assert_eq!(is_no_responders(block), no_responders);
     let view = HeaderView::parse(block);
     assert_eq!(view.is_ok(), reference::is_header_block(block), "{view:?}");
+    assert_eq!(view, HeaderView::check(block), "the quick look and the strict one");
+    let names = raw_lines(block).flatten().filter_map(|(name, _)| str::from_utf8(name).ok());
+    for name in names.flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()]) {
+        assert_eq!(look_up(block, &name), HeaderView::check(block).ok().and_then(|view| view.get(&name)));
+    }
     let Ok(view) = view else { return };
 
     let entries: Vec<(&str, &str)> = view.iter().collect();

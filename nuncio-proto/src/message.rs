@@ -60,6 +60,7 @@ impl<C> Message<C> {
     }
 
     /// The subject, as the bytes that arrived.
+    #[inline]
     pub fn subject(&self) -> &[u8] {
         self.part(self.layout.subject_at, self.layout.subject_len)
     }
@@ -70,11 +71,13 @@ impl<C> Message<C> {
     }
 
     /// The header block, from `NATS/1.0` to its empty line, if there is one.
+    #[inline]
     pub fn header_block(&self) -> Option<&[u8]> {
         (self.layout.header_len > 0).then(|| self.part(self.layout.body_at, self.layout.header_len))
     }
 
     /// The payload.
+    #[inline]
     pub fn payload(&self) -> &[u8] {
         self.part(self.layout.body_at + self.layout.header_len, self.layout.payload_len)
     }

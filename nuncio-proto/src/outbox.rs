@@ -47,12 +47,23 @@ impl Payload<'_> {
         }
     }
 
+    /// What it costs to hold and to write, by which bursts are measured: half its bytes where it is not copied.
+    pub fn weight(&self) -> usize {
+        let len = self.len();
+        if self.is_chained() { len / 2 } else { len }
+    }
+
+    #[inline]
+    fn is_chained(&self) -> bool {
+        !matches!(self, Self::Borrowed(_)) && self.len() >= CHAIN_FROM
+    }
+
     /// A share to be chained, where that is cheaper than a copy.
     #[inline]
     fn chain(&self) -> Option<Bytes> {
         match self {
-            Self::Shared(data) if data.len() >= CHAIN_FROM => Some(data.clone()),
-            Self::Share(data) if data.len() >= CHAIN_FROM => Some(Bytes::clone(data)),
+            Self::Shared(data) if self.is_chained() => Some(data.clone()),
+            Self::Share(data) if self.is_chained() => Some(Bytes::clone(data)),
             _ => None,
         }
     }
@@ -171,11 +182,10 @@ impl Batch {
         self.len == 0
     }
 
-    /// What it costs to hold and to write: a chained payload, which is not copied, counts a quarter of its bytes.
-    #[inline]
+    /// What it costs to hold and to write: a chained payload, which is not copied, counts half its bytes.
     pub fn weight(&self) -> usize {
         let copied = self.bytes.len();
-        copied + (self.len - copied) / 4
+        copied + (self.len - copied) / 2
     }
 
     /// Bytes that are not written yet.
@@ -198,12 +208,19 @@ impl Batch {
         self.bytes.capacity()
     }
 
-    /// Empties the batch and keeps at most `keep` bytes of its memory.
+    /// Empties the batch and keeps at most `keep` bytes of its memory, and of what keeps chained payloads a 32nd of that.
     pub fn clear(&mut self, keep: usize) {
-        let mut bytes = std::mem::take(&mut self.bytes);
+        let (mut bytes, mut chained) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.chained));
         bytes.clear();
         bytes.shrink_to(keep);
-        *self = Self { bytes, ..Self::default() };
+        chained.clear();
+        chained.shrink_to(keep / 32 / size_of::<Chained>());
+        *self = Self { bytes, chained, ..Self::default() };
+    }
+
+    /// What is left to write, where that is one piece.
+    pub fn rest(&self) -> Option<&[u8]> {
+        if self.cursor.chain < self.chained.len() { None } else { self.bytes.get(self.cursor.byte..) }
     }
 
     /// Fills `out` with what to write next and returns how many slices were set.
@@ -231,6 +248,10 @@ impl Batch {
     /// Tells that `n` more bytes were written.
     pub fn advance(&mut self, n: usize) {
         self.written = (self.written + n).min(self.len);
+        if self.written == self.len {
+            self.cursor = Cursor { byte: self.bytes.len(), chain: self.chained.len(), in_chain: 0 };
+            return;
+        }
         let mut left = n;
         let cursor = &mut self.cursor;
         while left > 0 {

@@ -135,3 +135,37 @@ fn the_reply_subject_of_each_message_is_told() {
     batch.replies(|reply| replies.push(reply.to_vec()));
     assert_eq!(replies, [b"r".to_vec(), b"r2".to_vec(), b"r3".to_vec()]);
 }
+
+#[test]
+fn what_is_left_is_one_piece_once_the_chained_payloads_are_written() {
+    let large = Bytes::from(vec![b'x'; CHAIN_FROM]);
+    let mut batch = Batch::new();
+    batch.publish(b"a", None, None, &Payload::Borrowed(b"1"));
+    assert_eq!(batch.rest(), Some(&b"PUB a 1\r\n1\r\n"[..]));
+    batch.publish(b"b", None, None, &Payload::Share(&large));
+    assert_eq!(batch.rest(), None);
+    batch.advance(batch.len() - 3);
+    assert_eq!(batch.rest(), None, "a byte of the payload is left");
+    batch.advance(1);
+    assert_eq!(batch.rest(), Some(&b"\r\n"[..]));
+    batch.advance(2);
+    assert_eq!((batch.rest(), batch.remaining()), (Some(&b""[..]), 0));
+    batch.clear(1000);
+    assert_eq!((batch.rest(), batch.len()), (Some(&b""[..]), 0));
+}
+
+#[test]
+fn the_weight_of_a_batch_is_that_of_its_payloads_and_control_lines() {
+    let large = Bytes::from(vec![b'x'; CHAIN_FROM]);
+    let payloads = [
+        (Payload::Borrowed(&large), CHAIN_FROM),
+        (Payload::Share(&large), CHAIN_FROM / 2),
+        (Payload::Shared(large.clone()), CHAIN_FROM / 2),
+        (Payload::Shared(large.slice(1..)), CHAIN_FROM - 1),
+    ];
+    for (payload, weight) in payloads {
+        let mut batch = Batch::new();
+        batch.publish(b"a", None, None, &payload);
+        assert_eq!((payload.weight(), batch.weight()), (weight, weight + "PUB a 4096\r\n\r\n".len()));
+    }
+}

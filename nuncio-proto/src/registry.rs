@@ -98,16 +98,27 @@ impl<R> Registry<R> {
     /// Arrival is what the server counts against `max`, so a message dropped later counts as well.
     #[inline]
     pub fn deliver(&mut self, sid: u64) -> Delivery<'_, R> {
-        let Some(entry) = self.entries.get_mut(&sid) else { return Delivery::Unknown };
-        // More of the same read, before the subscription is removed.
-        if entry.is_spent() {
-            return Delivery::Unknown;
-        }
-        entry.received += 1;
-        match entry.max {
-            Some(max) if entry.received >= max => Delivery::Last(&mut entry.route),
+        self.deliver_run(sid, 1).0
+    }
+
+    /// Counts so many messages that arrived one behind the other, and tells where they go, and how many of them: none more
+    /// than the subscription is to have.
+    #[inline]
+    pub fn deliver_run(&mut self, sid: u64, arrived: u64) -> (Delivery<'_, R>, u64) {
+        let Some(entry) = self.entries.get_mut(&sid) else { return (Delivery::Unknown, 0) };
+        let Some(max) = entry.max else {
+            entry.received += arrived;
+            return (Delivery::Route(&mut entry.route), arrived);
+        };
+        // None are left where there were more of the same read, before the subscription is removed.
+        let wanted = arrived.min(max.saturating_sub(entry.received));
+        entry.received += wanted;
+        let delivery = match wanted {
+            0 => Delivery::Unknown,
+            _ if entry.received >= max => Delivery::Last(&mut entry.route),
             _ => Delivery::Route(&mut entry.route),
-        }
+        };
+        (delivery, wanted)
     }
 
     /// Sets the count at which a subscription ends; true if that count is reached already.
@@ -226,6 +237,18 @@ mod tests {
         assert!(matches!(registry.deliver(1), Delivery::Last(())));
         assert!(matches!(registry.deliver(1), Delivery::Unknown), "more than asked for");
         assert!(matches!(registry.deliver(2), Delivery::Unknown));
+    }
+
+    #[test]
+    fn of_a_run_of_messages_no_more_are_delivered_than_were_asked_for() {
+        let mut registry = Registry::default();
+        registry.insert(1, interest("a", None), Some(5), ());
+        registry.insert(2, interest("b", None), None, ());
+        assert!(matches!(registry.deliver_run(1, 3), (Delivery::Route(()), 3)));
+        assert!(matches!(registry.deliver_run(1, 3), (Delivery::Last(()), 2)));
+        assert!(matches!(registry.deliver_run(1, 3), (Delivery::Unknown, 0)));
+        assert!(matches!(registry.deliver_run(2, 700), (Delivery::Route(()), 700)));
+        assert_eq!(registry.get_mut(2).unwrap().received, 700);
     }
 
     #[test]

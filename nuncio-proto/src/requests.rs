@@ -1,8 +1,13 @@
 //! Requests that await replies: token → waiter, with deadlines, failures and wakers.
 
+mod group;
+
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+pub use group::Ended;
+use group::{Group, Member, end};
 
 use crate::inbox::Token;
 use crate::slots::Slots;
@@ -19,65 +24,49 @@ pub struct Requests<M, F> {
     slots: Slots<Request<M, F>>,
     groups: Slots<Group<M, F>>,
     opened: u64,
+    /// Requests whose time begins with the next [`start`](Self::start).
+    unstarted: Vec<(Token, Duration)>,
 }
 
-/// What ended in a group of requests.
-#[derive(Debug)]
-pub struct Ended<M, F> {
-    /// What the request was opened with.
-    pub tag: u64,
-    /// Its slot. It is closed already if there is a reply, and open after a failure.
-    pub token: Token,
-    /// The reply, or why there is none.
-    pub result: Result<M, F>,
-}
-
-#[derive(Debug)]
-struct Group<M, F> {
-    ended: Vec<Ended<M, F>>,
-    waker: Waker,
-}
-
-/// The place of a request in a group.
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    group: Token,
-    tag: u64,
-}
-
-/// Who is told of the end.
-#[derive(Debug)]
-enum Owner {
-    Alone(Option<Waker>),
-    InGroup(Member),
-}
-
-/// Small, since each request puts one in its place and takes it out again.
+/// Small, since each request puts one in its place.
 #[derive(Debug)]
 struct Request<M, F> {
     /// Orders requests by age: a refused subject concerns the oldest request for it.
     age: u64,
     subject: u64,
-    /// Of the whole request.
-    total: Option<Instant>,
-    /// Of what is awaited now; the next reply puts that of the whole request back.
+    /// Of what is awaited now.
     deadline: Option<Instant>,
-    owner: Owner,
-    /// The one reply, or why there are no more.
-    end: Option<Result<M, F>>,
-    /// The replies to a request that wants many.
-    #[expect(
-        clippy::box_collection,
-        reason = "most requests have none, and should not have the room for it"
-    )]
-    many: Option<Box<VecDeque<M>>>,
+    state: State<M, F>,
     /// The next [`Requests::fail_until`] leaves it out.
     spared: bool,
 }
 
+/// What a request waits for, and who is told of it.
+#[derive(Debug)]
+enum State<M, F> {
+    /// One reply.
+    One(Option<Waker>),
+    /// Nothing more: it has had its one reply, or has failed.
+    Over(Result<M, F>),
+    /// One reply, which its group is told of, as it is of a failure.
+    InGroup(Member, Option<F>),
+    /// Any number of replies. Apart, since most requests should not have the room for it.
+    Many(Box<Many<M, F>>),
+}
+
+#[derive(Debug)]
+struct Many<M, F> {
+    /// Of the whole request; that of what is awaited now may be earlier, until the next reply.
+    total: Option<Instant>,
+    replies: VecDeque<M>,
+    /// Why there are no more.
+    failure: Option<F>,
+    waker: Option<Waker>,
+}
+
 impl<M, F> Default for Requests<M, F> {
     fn default() -> Self {
-        Self { slots: Slots::new(), groups: Slots::new(), opened: 0 }
+        Self { slots: Slots::new(), groups: Slots::new(), opened: 0, unstarted: Vec::new() }
     }
 }
 
@@ -92,22 +81,39 @@ impl<M, F> Requests<M, F> {
         deadline: Option<Instant>,
         waker: Option<Waker>,
     ) -> Token {
-        self.enter(subject, many, deadline, Owner::Alone(waker))
+        let state = if many {
+            State::Many(Box::new(Many { total: deadline, replies: VecDeque::new(), failure: None, waker }))
+        } else {
+            State::One(waker)
+        };
+        self.enter(subject, deadline, state)
+    }
+
+    /// Opens a slot for one reply whose time is `after` from the next [`start`](Self::start) on, so that whoever opens it need
+    /// not look at a clock. True with the first one since the last start: whoever keeps the time has to be told.
+    #[inline]
+    pub fn open_for(&mut self, subject: u64, after: Duration, waker: Waker) -> (Token, bool) {
+        let first = self.unstarted.is_empty();
+        let token = self.enter(subject, None, State::One(Some(waker)));
+        self.unstarted.push((token, after));
+        (token, first)
+    }
+
+    /// Begins the time of what was [opened without a deadline](Self::open_for), and returns the earliest deadline of it.
+    pub fn start(&mut self, now: Instant) -> Option<Instant> {
+        let mut earliest = None;
+        for (token, after) in self.unstarted.drain(..) {
+            let Some(request) = self.slots.get_mut(token) else { continue };
+            let deadline = *request.deadline.get_or_insert(now + after);
+            earliest = Some(earliest.map_or(deadline, |earliest: Instant| earliest.min(deadline)));
+        }
+        earliest
     }
 
     #[inline]
-    fn enter(&mut self, subject: u64, many: bool, deadline: Option<Instant>, owner: Owner) -> Token {
+    fn enter(&mut self, subject: u64, deadline: Option<Instant>, state: State<M, F>) -> Token {
         self.opened += 1;
-        self.slots.insert(Request {
-            age: self.opened,
-            subject,
-            total: deadline,
-            deadline,
-            owner,
-            end: None,
-            many: many.then(Box::default),
-            spared: false,
-        })
+        self.slots.insert(Request { age: self.opened, subject, deadline, state, spared: false })
     }
 
     /// A group, whose waker is woken when something has ended in it and nothing had since the last look.
@@ -118,8 +124,9 @@ impl<M, F> Requests<M, F> {
     /// Ends a group and frees the slots of all that is open in it.
     pub fn close_group(&mut self, group: Token) {
         self.groups.remove(group);
-        let is_member = |owner: &Owner| matches!(owner, Owner::InGroup(member) if member.group == group);
-        let members = self.slots.iter_mut().filter(|(_, request)| is_member(&request.owner));
+        let is_member =
+            |state: &State<M, F>| matches!(state, State::InGroup(member, _) if member.group == group);
+        let members = self.slots.iter_mut().filter(|(_, request)| is_member(&request.state));
         let open: Vec<_> = members.map(|(token, _)| token).collect();
         for token in open {
             self.slots.discard(token);
@@ -128,7 +135,7 @@ impl<M, F> Requests<M, F> {
 
     /// Opens a slot for one reply in a group. `tag` tells it from the others there.
     pub fn open_in(&mut self, group: Token, tag: u64, subject: u64, deadline: Instant) -> Token {
-        self.enter(subject, false, Some(deadline), Owner::InGroup(Member { group, tag }))
+        self.enter(subject, Some(deadline), State::InGroup(Member { group, tag }, None))
     }
 
     /// Appends what has ended in a group since the last time.
@@ -164,25 +171,32 @@ impl<M, F> Requests<M, F> {
     }
 
     /// Hands a reply to its request. Late and surplus replies are dropped.
+    #[inline]
     pub fn deliver(&mut self, token: Token, reply: M) -> Option<Waker> {
         let request = self.slots.get_mut(token)?;
-        if request.is_over() {
-            return None;
+        if let State::One(waker) = &mut request.state {
+            let waker = waker.take();
+            request.state = State::Over(Ok(reply));
+            return waker;
         }
-        match &mut request.owner {
-            Owner::Alone(waker) => {
-                request.deadline = request.total;
-                match &mut request.many {
-                    None => request.end = Some(Ok(reply)),
-                    Some(replies) => replies.push_back(reply),
-                }
-                waker.take()
+        self.deliver_otherwise(token, reply)
+    }
+
+    #[inline(never)]
+    fn deliver_otherwise(&mut self, token: Token, reply: M) -> Option<Waker> {
+        let request = self.slots.get_mut(token)?;
+        match &mut request.state {
+            State::Many(many) if many.failure.is_none() => {
+                request.deadline = many.total;
+                many.replies.push_back(reply);
+                many.waker.take()
             }
-            Owner::InGroup(member) => {
+            State::InGroup(member, None) => {
                 let member = *member;
                 self.slots.discard(token);
                 end(&mut self.groups, token, member, Ok(reply))
             }
+            _ => None,
         }
     }
 
@@ -191,10 +205,7 @@ impl<M, F> Requests<M, F> {
     where
         F: Clone,
     {
-        let request = self.slots.get_mut(token)?;
-        if request.is_over() {
-            return None;
-        }
+        let request = self.slots.get_mut(token).filter(|request| !request.is_over())?;
         fail(&mut self.groups, token, request, failure)
     }
 
@@ -231,22 +242,25 @@ impl<M, F> Requests<M, F> {
     /// puts the latter in force again.
     pub fn expect_reply_by(&mut self, token: Token, deadline: Instant) {
         if let Some(request) = self.slots.get_mut(token) {
-            request.deadline = Some(request.total.map_or(deadline, |total| total.min(deadline)));
+            let total = if let State::Many(many) = &request.state { many.total } else { request.deadline };
+            request.deadline = Some(total.map_or(deadline, |total| total.min(deadline)));
         }
     }
 
     /// Lets a request wait again until `deadline` after it has failed, for what is sent a second time under the same token.
     /// `waker` is woken as one that [`poll`](Self::poll) registers.
     pub fn reopen(&mut self, token: Token, deadline: Instant, waker: Option<Waker>) {
-        if let Some(request) = self.slots.get_mut(token) {
-            if let Some(Err(_)) = request.end {
-                request.end = None;
+        let Some(request) = self.slots.get_mut(token) else { return };
+        request.deadline = Some(deadline);
+        match &mut request.state {
+            State::Over(Ok(_)) => {}
+            State::Over(Err(_)) | State::One(_) => request.state = State::One(waker),
+            State::InGroup(_, failure) => *failure = None,
+            State::Many(many) => {
+                many.failure = None;
+                many.total = Some(deadline);
+                many.waker = waker;
             }
-            if let Owner::Alone(place) = &mut request.owner {
-                *place = waker;
-            }
-            request.total = Some(deadline);
-            request.deadline = request.total;
         }
     }
 
@@ -277,70 +291,84 @@ impl<M, F> Requests<M, F> {
     ///
     /// The one reply of a request that wants no more frees its slot at once. A token that is not open is pending for ever:
     /// the owner of a slot does not poll it after closing it.
+    #[inline]
     pub fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<M, F>>
     where
         F: Clone,
     {
         let Some(request) = self.slots.get_mut(token) else { return Poll::Pending };
-        if let Some(reply) = request.many.as_mut().and_then(|replies| replies.pop_front()) {
-            return Poll::Ready(Ok(reply));
-        }
-        match request.end.take() {
-            Some(Ok(reply)) => {
-                self.slots.discard(token);
-                return Poll::Ready(Ok(reply));
-            }
-            Some(Err(failure)) => {
-                request.end = Some(Err(failure.clone()));
-                return Poll::Ready(Err(failure));
-            }
-            None => {}
-        }
-        if let Owner::Alone(place) = &mut request.owner {
-            match place {
-                Some(waker) => waker.clone_from(cx.waker()),
-                empty => *empty = Some(cx.waker().clone()),
-            }
-        }
-        Poll::Pending
+        let failure = match &mut request.state {
+            State::Over(Ok(_)) => return self.take_reply(token),
+            State::One(place) => return register(place, cx),
+            State::Over(Err(failure)) | State::InGroup(_, Some(failure)) => failure,
+            State::InGroup(..) => return Poll::Pending,
+            State::Many(many) => match (many.replies.pop_front(), &many.failure) {
+                (Some(reply), _) => return Poll::Ready(Ok(reply)),
+                (None, Some(failure)) => failure,
+                (None, None) => return register(&mut many.waker, cx),
+            },
+        };
+        Poll::Ready(Err(failure.clone()))
     }
+
+    #[inline]
+    fn take_reply(&mut self, token: Token) -> Poll<Result<M, F>> {
+        match self.slots.remove(token) {
+            Some(Request { state: State::Over(result), .. }) => Poll::Ready(result),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+fn register<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
+    match place {
+        Some(waker) => waker.clone_from(cx.waker()),
+        empty => *empty = Some(cx.waker().clone()),
+    }
+    Poll::Pending
 }
 
 impl<M, F> Request<M, F> {
     /// Whether nothing more is awaited.
     fn is_over(&self) -> bool {
-        self.end.is_some()
+        match &self.state {
+            State::One(_) => false,
+            State::Over(_) => true,
+            State::InGroup(_, failure) => failure.is_some(),
+            State::Many(many) => many.failure.is_some(),
+        }
     }
 
     /// Whether nothing has come that was not handed out.
     fn is_unanswered(&self) -> bool {
-        !self.is_over() && self.many.as_ref().is_none_or(|replies| replies.is_empty())
+        let waits = matches!(&self.state, State::Many(many) if !many.replies.is_empty());
+        !self.is_over() && !waits
     }
 }
 
+/// Ends a request that is not over.
 fn fail<M, F: Clone>(
     groups: &mut Slots<Group<M, F>>,
     token: Token,
     request: &mut Request<M, F>,
     failure: F,
 ) -> Option<Waker> {
-    request.end = Some(Err(failure.clone()));
-    match &mut request.owner {
-        Owner::Alone(waker) => waker.take(),
-        Owner::InGroup(member) => end(groups, token, *member, Err(failure)),
+    match &mut request.state {
+        State::One(waker) => {
+            let waker = waker.take();
+            request.state = State::Over(Err(failure));
+            waker
+        }
+        State::Many(many) => {
+            many.failure = Some(failure);
+            many.waker.take()
+        }
+        State::InGroup(member, place) => {
+            *place = Some(failure.clone());
+            end(groups, token, *member, Err(failure))
+        }
+        State::Over(_) => None,
     }
-}
-
-fn end<M, F>(
-    groups: &mut Slots<Group<M, F>>,
-    token: Token,
-    member: Member,
-    result: Result<M, F>,
-) -> Option<Waker> {
-    let group = groups.get_mut(member.group)?;
-    group.ended.push(Ended { tag: member.tag, token, result });
-    // The first since the last look; the waker sees to the others as well.
-    (group.ended.len() == 1).then(|| group.waker.clone())
 }
 
 #[cfg(test)]

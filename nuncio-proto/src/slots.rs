@@ -5,18 +5,26 @@ use crate::inbox::Token;
 /// Values in numbered slots; a freed slot is reused under a new generation.
 ///
 /// All operations are O(1). A key whose value was removed never finds the value that took its slot later.
+///
+/// Low slots are used first again once there is no value, so that after a burst the entries in use stay together.
 #[derive(Debug)]
 pub struct Slots<T> {
     entries: Vec<Entry<T>>,
-    free: Vec<u32>,
+    /// The slot that was freed last; each has the one that was freed before it. [`NONE`] if there is none.
+    free: u32,
+    /// From this slot on nothing is in use, or among the free ones.
+    unused: u32,
     live: usize,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
     generation: u32,
+    free: u32,
     value: Option<T>,
 }
+
+const NONE: u32 = u32::MAX;
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
@@ -27,20 +35,29 @@ impl<T> Default for Slots<T> {
 impl<T> Slots<T> {
     /// An empty slab; nothing is allocated.
     pub const fn new() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), live: 0 }
+        Self { entries: Vec::new(), free: NONE, unused: 0, live: 0 }
     }
 
     /// Puts a value into a free slot and returns its key.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Token {
         self.live += 1;
-        if let Some(slot) = self.free.pop()
-            && let Some(entry) = self.entries.get_mut(slot as usize)
-        {
-            entry.value = Some(value);
-            return Token { slot, generation: entry.generation };
+        let slot = if self.free == NONE { self.unused } else { self.free };
+        let Some(entry) = self.entries.get_mut(slot as usize) else { return self.push(value) };
+        if self.free == NONE {
+            self.unused += 1;
+        } else {
+            self.free = entry.free;
         }
-        let slot = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { generation: 0, value: Some(value) });
+        entry.value = Some(value);
+        Token { slot, generation: entry.generation }
+    }
+
+    #[cold]
+    fn push(&mut self, value: T) -> Token {
+        let slot = self.unused;
+        self.unused = slot.saturating_add(1);
+        self.entries.push(Entry { generation: 0, free: NONE, value: Some(value) });
         Token { slot, generation: 0 }
     }
 
@@ -50,37 +67,44 @@ impl<T> Slots<T> {
     }
 
     /// The value under a key, to be changed.
+    #[inline]
     pub fn get_mut(&mut self, key: Token) -> Option<&mut T> {
         self.entry(key)?.value.as_mut()
     }
 
     /// Takes the value out and frees its slot.
+    #[inline]
     pub fn remove(&mut self, key: Token) -> Option<T> {
-        let value = self.entry(key)?.value.take()?;
-        self.free(key);
+        let free = self.free;
+        let entry = self.entry(key)?;
+        let value = entry.value.take()?;
+        entry.release(free);
+        self.note_free(key.slot);
         Some(value)
     }
 
     /// Drops the value where it is and frees its slot.
     pub fn discard(&mut self, key: Token) {
+        let free = self.free;
         if let Some(entry) = self.entry(key).filter(|entry| entry.value.is_some()) {
             entry.value = None;
-            self.free(key);
+            entry.release(free);
+            self.note_free(key.slot);
         }
     }
 
+    #[inline]
     fn entry(&mut self, key: Token) -> Option<&mut Entry<T>> {
         self.entries.get_mut(key.slot as usize).filter(|entry| entry.generation == key.generation)
     }
 
-    fn free(&mut self, key: Token) {
-        if let Some(entry) = self.entry(key) {
-            entry.generation = entry.generation.wrapping_add(1);
-        }
-        self.free.push(key.slot);
+    #[inline]
+    fn note_free(&mut self, slot: u32) {
+        self.free = slot;
         self.live -= 1;
         if self.live == 0 {
-            self.shrink();
+            self.free = NONE;
+            self.unused = 0;
         }
     }
 
@@ -96,14 +120,18 @@ impl<T> Slots<T> {
 
     /// All keys and values, in the order of their slots.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Token, &mut T)> {
-        self.entries.iter_mut().zip(0..).filter_map(|(entry, slot)| {
+        self.entries.iter_mut().zip(0..self.unused).filter_map(|(entry, slot)| {
             Some((Token { slot, generation: entry.generation }, entry.value.as_mut()?))
         })
     }
+}
 
-    /// Low slots are used first again after a burst, so that the entries in use stay together.
-    fn shrink(&mut self) {
-        self.free.sort_unstable_by(|a, b| b.cmp(a));
+impl<T> Entry<T> {
+    /// The next tenant has another generation; `free` is what was freed before.
+    #[inline]
+    fn release(&mut self, free: u32) {
+        self.generation = self.generation.wrapping_add(1);
+        self.free = free;
     }
 }
 
@@ -133,5 +161,37 @@ mod tests {
         }
         assert!(slots.is_empty());
         assert_eq!(slots.entries.len(), 1);
+    }
+
+    #[test]
+    fn low_slots_are_used_first_after_a_burst() {
+        let mut slots = Slots::new();
+        let burst: Vec<_> = (0..10).map(|n| slots.insert(n)).collect();
+        burst.iter().rev().skip(1).for_each(|key| slots.discard(*key));
+        assert_eq!(slots.iter_mut().map(|(_, n)| *n).collect::<Vec<_>>(), [9]);
+        burst.iter().for_each(|key| slots.discard(*key));
+        let after: Vec<_> = (0..12).map(|n| slots.insert(n)).collect();
+        assert!(after.iter().zip(0..).all(|(key, slot)| key.slot == slot));
+        assert_eq!(slots.len(), 12);
+        assert!(burst.iter().all(|key| slots.get(*key).is_none()));
+        assert!(after.iter().zip(0..).all(|(key, n)| slots.remove(*key) == Some(n)));
+    }
+
+    #[test]
+    fn slots_are_never_shared_whatever_the_order() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let (mut slots, mut model) = (Slots::new(), Vec::<(Token, u64)>::new());
+        for n in 0..20_000 {
+            if model.is_empty() || rng.u8(..) < 120 {
+                model.push((slots.insert(n), n));
+            } else {
+                let (key, n) = model.swap_remove(rng.usize(..model.len()));
+                assert_eq!(slots.remove(key), Some(n));
+                assert_eq!(slots.remove(key), None);
+            }
+            assert_eq!(slots.len(), model.len());
+        }
+        assert!(model.iter().all(|(key, n)| slots.get(*key) == Some(n)));
+        assert_eq!(slots.iter_mut().count(), model.len());
     }
 }

@@ -22,6 +22,31 @@ pub(crate) const fn below(word: u64, b: u8) -> u64 {
     word.wrapping_sub(splat(b)) & !word & HIGH
 }
 
+/// Marks the bytes that equal `b`; the lowest mark is exact.
+#[inline]
+pub(crate) const fn first_equal(word: u64, b: u8) -> u64 {
+    below(word ^ splat(b), 1)
+}
+
+/// Where the byte stands first.
+#[inline]
+pub(crate) fn find(s: &[u8], b: u8) -> Option<usize> {
+    // Where it is found soon, this costs less than a call.
+    const SOON: usize = 32;
+    let mut rest = s;
+    while s.len() - rest.len() < SOON
+        && let Some((word, tail)) = rest.split_first_chunk::<8>()
+    {
+        let marks = first_equal(u64::from_le_bytes(*word), b);
+        if marks != 0 {
+            return Some(s.len() - rest.len() + marks.trailing_zeros() as usize / 8);
+        }
+        rest = tail;
+    }
+    let found = if rest.len() < 8 { rest.iter().position(|c| *c == b) } else { memchr::memchr(b, rest) };
+    Some(s.len() - rest.len() + found?)
+}
+
 /// Whether any byte is at fault, by a test of eight that marks them.
 #[inline]
 pub(crate) fn any(s: &[u8], eight: impl Fn(u64) -> u64) -> bool {
@@ -60,6 +85,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_first_of_equal_bytes_is_found_wherever_it_stands() {
+        for len in 0..=90 {
+            assert_eq!(find(&vec![b'\t'; len], b'\n'), None);
+            for at in 0..len {
+                let mut text = vec![b'\x0b'; len];
+                text[at..].fill(b'\n');
+                assert_eq!(find(&text, b'\n'), Some(at));
+            }
+        }
+    }
+
     #[test]
     fn a_text_of_no_bytes_has_no_fault() {
         assert!(!any(b"", |_| HIGH));

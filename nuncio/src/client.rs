@@ -281,7 +281,7 @@ impl Client {
     /// What the connection is doing.
     pub fn state(&self) -> ConnectionState {
         let core = self.shared().core();
-        match &core.stage {
+        match &core.gate.stage {
             Stage::Closed(reason) => ConnectionState::Closed(reason.clone()),
             Stage::Open if core.up => ConnectionState::Connected,
             Stage::Open => ConnectionState::Connecting,
@@ -377,7 +377,7 @@ impl Client {
 
     /// The largest message that the server allows: headers and payload together, in bytes.
     pub fn max_payload(&self) -> usize {
-        self.shared().core().max_payload
+        self.shared().core().gate.max_payload
     }
 
     /// Asks the server who this connection is to it: user, account, permissions, and when the credentials expire.

@@ -120,7 +120,7 @@ impl Message {
     /// The first value of a header; `None` without it, or when the headers are faulty. The exact name is looked for
     /// first, then the name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        HeaderView::parse(self.inner.header_block()?).ok()?.get(name)
+        header::look_up(self.inner.header_block()?, name)
     }
 
     /// Whether the message came with a header block, be it empty.

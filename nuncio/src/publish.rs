@@ -4,6 +4,7 @@ mod admit;
 mod outgoing;
 mod subject;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -71,10 +72,11 @@ impl<'a> Publish<'a> {
         self
     }
 
-    /// Appends all these headers.
+    /// Appends all these headers. Given by reference, as headers of many messages, they are copied once, to the outgoing
+    /// buffer.
     #[inline]
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.message.headers(headers);
+    pub fn headers(mut self, headers: impl Into<Cow<'a, HeaderMap>>) -> Self {
+        self.message.headers(headers.into());
         self
     }
 

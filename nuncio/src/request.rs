@@ -3,6 +3,7 @@
 mod reply;
 mod slot;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,9 +80,10 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Appends all these headers.
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.message.headers(headers);
+    /// Appends all these headers. Given by reference, as headers of many messages, they are copied once, to the outgoing
+    /// buffer.
+    pub fn headers(mut self, headers: impl Into<Cow<'a, HeaderMap>>) -> Self {
+        self.message.headers(headers.into());
         self
     }
 
@@ -133,13 +135,18 @@ impl Future for Request<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         match &mut this.state {
-            State::Sent(slot) => {
-                let ended = slot.poll(cx, &this.message.subject.0);
-                if ended.is_ready() {
+            State::Sent(slot) => match slot.poll_reply(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(reply)) => {
                     this.state = State::Over;
+                    Poll::Ready(Ok(reply))
                 }
-                ended
-            }
+                Poll::Ready(Err(failure)) => {
+                    let error = slot.error(failure, &this.message.subject.0);
+                    this.state = State::Over;
+                    Poll::Ready(Err(error))
+                }
+            },
             State::New => {
                 let (shared, after) = (&**this.shared, this.after());
                 let slot = Slot::open(shared, &mut this.message, false, this.no_mux, after, cx)?;

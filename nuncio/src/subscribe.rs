@@ -195,7 +195,7 @@ impl<'a> Subscribe<'a> {
         };
         let deadline = self.first_message.map(|after| (after, instant_after(after)));
         let mut core = shared.core();
-        match &core.stage {
+        match &core.gate.stage {
             Stage::Open => {}
             Stage::Closed(reason) => return Err(ConnectionClosed { reason: reason.clone() }.into()),
             _ => return Err(SubscribeError::Draining),

@@ -73,3 +73,23 @@ fn urls_hold_on_the_corpus() {
 fn websocket_frames_hold_on_the_corpus() {
     smoke("websocket_frames", 40_000, super::websocket_frames);
 }
+
+#[test]
+fn ack_subjects_hold_on_the_corpus() {
+    smoke("ack_subjects", 20_000, super::ack_subjects);
+}
+
+#[test]
+fn statuses_hold_on_the_corpus() {
+    smoke("statuses", 20_000, super::statuses);
+}
+
+#[test]
+fn api_replies_hold_on_the_corpus() {
+    smoke("api_replies", 5_000, super::api_replies);
+}
+
+#[test]
+fn pubacks_hold_on_the_corpus() {
+    smoke("pubacks", 20_000, super::pubacks);
+}

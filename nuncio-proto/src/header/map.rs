@@ -1,15 +1,14 @@
 //! Headers to send.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::VERSION;
 use super::error::{HeaderError, validate};
 use super::status::Status;
 use super::view::{Entries, HeaderView, Keys, Values, debug, split_line, split_name};
+use super::{FIRST_LINE, VERSION};
 
 const CRLF: [u8; 2] = *b"\r\n";
-/// The version line of a block without a status.
-const FIRST_LINE: &[u8; 10] = b"NATS/1.0\r\n";
 /// Room for the version line and a few short entries, so that the usual map allocates once.
 const FIRST_RESERVE: usize = 128;
 
@@ -305,6 +304,22 @@ impl<K: AsRef<str>, V: AsRef<str>, const N: usize> TryFrom<[(K, V); N]> for Head
 
     fn try_from(entries: [(K, V); N]) -> Result<Self, HeaderError> {
         Self::try_from_iter(entries)
+    }
+}
+
+/// For what takes headers either way.
+impl From<HeaderMap> for Cow<'_, HeaderMap> {
+    #[inline]
+    fn from(map: HeaderMap) -> Self {
+        Self::Owned(map)
+    }
+}
+
+/// For what takes headers either way.
+impl<'a> From<&'a HeaderMap> for Cow<'a, HeaderMap> {
+    #[inline]
+    fn from(map: &'a HeaderMap) -> Self {
+        Self::Borrowed(map)
     }
 }
 

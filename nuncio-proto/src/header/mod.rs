@@ -33,6 +33,7 @@
 mod error;
 mod map;
 mod raw;
+mod scan;
 mod status;
 mod view;
 
@@ -41,26 +42,42 @@ use crate::words;
 pub use error::HeaderError;
 pub use map::HeaderMap;
 pub use raw::{RawLines, raw_lines};
+pub use scan::look_up;
 pub use status::{Status, is_no_responders, status};
 pub use view::{Entries, HeaderView, Keys, Values};
 
 /// The start of every header block.
 const VERSION: &str = "NATS/1.0";
 
+/// The version line of a block without a status.
+const FIRST_LINE: &[u8; 10] = b"NATS/1.0\r\n";
+
 /// What carries no meaning around a value, and ends a status code.
 const BLANKS: [char; 2] = [' ', '\t'];
 
+/// Marks what no name holds: all but printable ASCII, and the colon (ADR-4). The lowest mark is exact.
+#[inline(always)]
+fn not_of_name(word: u64) -> u64 {
+    (words::below(word, b'!') | words::first_equal(word, b':') | word.wrapping_add(words::splat(1)) | word)
+        & words::HIGH
+}
+
+/// Marks control characters. The lowest mark is exact.
+#[inline(always)]
+fn control(word: u64) -> u64 {
+    words::below(word, b' ')
+}
+
 /// Whether a name is printable ASCII without colon, and not empty (ADR-4).
 fn is_valid_name(name: &[u8]) -> bool {
-    let eight = |w| words::below(w, b'!') | words::equal(w, b':') | words::equal(w, 0x7f) | (w & words::HIGH);
-    !name.is_empty() && !words::any(name, eight)
+    !name.is_empty() && !words::any(name, not_of_name)
 }
 
 /// Whether a value holds what would end its line.
 #[inline]
 fn breaks_line(value: &[u8]) -> bool {
     // Few values have any control character: those with one are looked at again.
-    words::any(value, |w| words::below(w, b' ')) && memchr::memchr2(b'\r', b'\n', value).is_some()
+    words::any(value, control) && memchr::memchr2(b'\r', b'\n', value).is_some()
 }
 
 #[cfg(test)]

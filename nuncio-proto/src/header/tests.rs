@@ -131,6 +131,38 @@ proptest! {
     }
 
     #[test]
+    fn looking_up_finds_what_the_strict_check_finds(block in block(), asked in name()) {
+        for name in [asked.as_str(), "a", "A", "NATS/1.0", "", "a: b"] {
+            let strictly = HeaderView::check(&block).ok().and_then(|view| view.get(name));
+            prop_assert_eq!(look_up(&block, name), strictly);
+        }
+        prop_assert_eq!(HeaderView::parse(&block), HeaderView::check(&block));
+    }
+
+    #[test]
+    fn looking_up_in_what_was_sent_finds_its_first_value(
+        entries in vec((name(), "[^\r\n]{0,90}"), 0..6),
+        fault in proptest::option::of((0..400_usize, any::<u8>())),
+        asked in name(),
+    ) {
+        let mut wire = encoded(&HeaderMap::try_from_iter(entries.iter().map(|(n, v)| (n, v))).unwrap());
+        if let Some((at, byte)) = fault {
+            let at = at % wire.len();
+            wire[at] = byte;
+        }
+        for name in entries.iter().map(|(name, _)| name).chain([&asked]) {
+            let strictly = HeaderView::check(&wire).ok().and_then(|view| view.get(name));
+            prop_assert_eq!(look_up(&wire, name), strictly);
+            if fault.is_none() {
+                let list = || entries.iter().map(|(name, value)| (name.as_str(), value.trim_matches(BLANK)));
+                let exact = list().find(|(candidate, _)| candidate == name);
+                let similar = || list().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+                prop_assert_eq!(strictly, exact.or_else(similar).map(|(_, value)| value));
+            }
+        }
+    }
+
+    #[test]
     fn short_cut_to_no_responders_agrees_with_the_status(block in block()) {
         prop_assert_eq!(is_no_responders(&block), status(&block).is_some_and(|s| s.is_no_responders()));
     }

@@ -5,8 +5,10 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::error::HeaderError;
+use super::scan::is_well_formed;
 use super::status::{Status, after_version, status};
 use super::{BLANKS, HeaderMap, is_valid_name};
+use crate::words;
 
 /// A checked header block: every getter reads it in place.
 ///
@@ -38,7 +40,20 @@ impl<'a> HeaderView<'a> {
     /// If the first line does not start with `NATS/1.0`, if a line is no entry (name, colon, value, CRLF), if a
     /// name is empty or holds more than printable ASCII, if a value holds a CR, if a part is not UTF-8, or if the
     /// block does not end with its only empty line. Folded values are refused.
+    #[inline]
     pub fn parse(block: &'a [u8]) -> Result<Self, HeaderError> {
+        if is_well_formed(block)
+            && let Ok(text) = str::from_utf8(block)
+            && let Some((first, behind)) = split_line(text)
+        {
+            return Ok(Self { first, lines: behind.strip_suffix("\r\n").unwrap_or(behind) });
+        }
+        Self::check(block)
+    }
+
+    /// Checks a block line by line and tells what is wrong.
+    #[cold]
+    pub(crate) fn check(block: &'a [u8]) -> Result<Self, HeaderError> {
         let text = str::from_utf8(block).map_err(|error| HeaderError::utf8(block, error.valid_up_to()))?;
         let (first, behind) = split_line(text).ok_or_else(|| match after_version(block) {
             Some(_) => HeaderError::MissingEnd,
@@ -279,14 +294,14 @@ impl FusedIterator for Keys<'_> {}
 /// The first line, with its LF, and what follows; `None` if there is no LF.
 #[inline]
 pub(super) fn split_line(text: &str) -> Option<(&str, &str)> {
-    let end = memchr::memchr(b'\n', text.as_bytes())?;
+    let end = words::find(text.as_bytes(), b'\n')?;
     text.split_at_checked(end + 1)
 }
 
 /// Splits a line at its first colon.
 #[inline]
 pub(super) fn split_name(line: &str) -> Option<(&str, &str)> {
-    let colon = memchr::memchr(b':', line.as_bytes())?;
+    let colon = words::find(line.as_bytes(), b':')?;
     let (name, value) = line.split_at_checked(colon)?;
     Some((name, value.strip_prefix(':')?))
 }

@@ -122,16 +122,23 @@ impl ApiError {
     ///
     /// Limits that are reached come with class 503 as well, and do not go away by themselves.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.err_code,
-            ErrorCode::CLUSTER_NOT_AVAILABLE
-                | ErrorCode::CLUSTER_NOT_LEADER
-                | ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT
-                | ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY
-                | ErrorCode::STREAM_TOO_MANY_REQUESTS
-                | ErrorCode::ATOMIC_PUBLISH_TOO_MANY_IN_FLIGHT
-                | ErrorCode::FAST_BATCH_TOO_MANY_IN_FLIGHT
-        )
+        self.is_former_leader()
+            || matches!(
+                self.err_code,
+                ErrorCode::CLUSTER_NOT_AVAILABLE
+                    | ErrorCode::CLUSTER_NOT_LEADER
+                    | ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT
+                    | ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY
+                    | ErrorCode::STREAM_TOO_MANY_REQUESTS
+                    | ErrorCode::ATOMIC_PUBLISH_TOO_MANY_IN_FLIGHT
+                    | ErrorCode::FAST_BATCH_TOO_MANY_IN_FLIGHT
+            )
+    }
+
+    /// Whether it is from a server that took a message for a stream which it does not lead any more: nothing was stored.
+    /// nats-server 2.11 says so without a code, and failures to write come without one as well.
+    fn is_former_leader(&self) -> bool {
+        self.code == 503 && self.err_code == ErrorCode::NONE && self.description == "raft: not leader"
     }
 }
 
@@ -225,6 +232,15 @@ mod tests {
         assert_eq!(error.to_string(), "not now (0)");
         let reply = br#"{"error":null,"purged":1}"#;
         assert_eq!(Response::<serde_json::Value>::parse(reply).unwrap().unwrap()["purged"], 1);
+    }
+
+    #[test]
+    fn a_leader_that_has_just_stepped_down_is_worth_another_attempt() {
+        let error = |code, number, text| ApiError::new(code, ErrorCode(number), text).is_retryable();
+        assert!(error(503, 0, "raft: not leader"));
+        assert!(!error(503, 0, "no space left on device"));
+        assert!(!error(400, 0, "raft: not leader"));
+        assert!(!error(503, 10077, "raft: not leader"));
     }
 
     #[test]

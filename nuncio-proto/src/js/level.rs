@@ -18,6 +18,7 @@ use super::api::consumer_config::{AckPolicy, ConsumerConfig, PriorityPolicy};
 use super::api::direct::DirectGetRequest;
 use super::api::source::StreamSource;
 use super::api::stream_config::{PersistenceMode, StreamConfig};
+use super::schedule::Schedule;
 
 macro_rules! features {
     ($($level:literal { $($(#[doc = $doc:literal])+ $Feature:ident = $name:literal,)* })*) => {
@@ -67,6 +68,8 @@ features! {
         DirectByTime = "direct gets by time",
         /// Asking for a certain leader.
         PreferredLeader = "a preferred leader",
+        /// What a message expects of the last sequence of other subjects than its own.
+        ExpectedSubject = "expecting the last sequence of other subjects",
     }
     2 {
         /// `allow_msg_counter`.
@@ -95,8 +98,10 @@ features! {
         SourceConsumer = "a consumer for a mirror or source",
         /// Resetting a consumer.
         ConsumerReset = "resetting consumers",
-        /// Schedules with cron and time zones, and ends of atomic batches that are not stored.
-        RepeatedSchedules = "repeated schedules",
+        /// Schedules that fire more than once, with a source or with roll-ups.
+        RepeatedSchedules = "repeated schedules, their sources and roll-ups",
+        /// Committing an atomic batch without another message.
+        BatchEnd = "ending a batch without another message",
     }
     5 {
         /// Taking everything from a server.
@@ -171,6 +176,13 @@ impl DirectGetRequest {
     }
 }
 
+impl Schedule {
+    /// The level that a message with this schedule needs.
+    pub fn needs(&self) -> Feature {
+        if self.is_plain() { Feature::MessageSchedules } else { Feature::RepeatedSchedules }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +207,17 @@ mod tests {
         assert_eq!(DirectGetRequest::sequence(1).needs(), None);
         assert_eq!(DirectGetRequest::sequence(1).no_headers(true).needs(), Some(Feature::DirectNoHeaders));
         assert_eq!(DirectGetRequest::multi_last(["a"]).needs(), Some(Feature::DirectBatch));
+    }
+
+    #[test]
+    fn only_schedules_that_fire_once_and_have_nothing_more_do_with_the_first_level() {
+        use crate::js::schedule::When;
+        let once = || Schedule::new(When::At(crate::js::time::Timestamp::now()), "b");
+        assert_eq!(once().ttl(std::time::Duration::from_secs(1)).needs(), Feature::MessageSchedules);
+        let every = Schedule::new(When::Every(std::time::Duration::from_secs(1)), "b");
+        for more in [once().source("a"), once().rollup(), once().time_zone("UTC"), every] {
+            assert_eq!(more.needs(), Feature::RepeatedSchedules, "{more:?}");
+        }
     }
 
     #[test]

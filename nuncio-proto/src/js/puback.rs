@@ -176,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_in_text_are_no_json() {
+        for other in [
+            "{\"stream\":\"S\n\",\"seq\":1}",
+            "{\"stream\":\"S\t\",\"seq\":1}",
+            "{\"stream\n\":\"S\",\"seq\":1}",
+        ] {
+            assert!(PubAck::parse(other.as_bytes()).is_err(), "{other}");
+        }
+    }
+
+    #[test]
     fn names_are_shared() {
         let mut known = None;
         let reply = br#"{"stream":"S","seq":1}"#;
@@ -199,7 +210,7 @@ mod tests {
     proptest! {
         /// Wherever the short way gives an answer it is the one of the long way.
         #[test]
-        fn both_ways_agree(reply in r#"\{( ?"(stream|seq|domain|duplicate|x)" ?: ?("[A-Z\\"]{0,2}"|-?[0-9]{1,21}|true|false|null) ?,?){0,4}\} ?"#) {
+        fn both_ways_agree(reply in r#"\{( ?"(stream|seq|domain|duplicate|x)" ?: ?("[A-Z\n\\"]{0,2}"|-?[0-9]{1,21}|true|false|null) ?,?){0,4}\} ?"#) {
             if let Some(fast) = fast::parse(reply.as_bytes()) {
                 let (stream, seq, domain, duplicate) = by_serde(&reply).expect("serde refuses it");
                 prop_assert_eq!((fast.stream, fast.sequence, fast.duplicate), (&*stream, seq, duplicate));

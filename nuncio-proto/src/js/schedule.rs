@@ -129,6 +129,12 @@ impl Schedule {
         self
     }
 
+    /// Whether the first servers with schedules know all of it.
+    pub(crate) fn is_plain(&self) -> bool {
+        let once = matches!(self.when, When::At(_));
+        once && self.source.is_none() && self.time_zone.is_none() && !self.rollup
+    }
+
     /// Sets the headers of a message that is published to `subject`.
     ///
     /// # Errors

@@ -183,3 +183,34 @@ fn requests_that_are_spared_go_on_until_the_next_time() {
     table.fail_until(u64::MAX, &[], &"gone", &mut Vec::new());
     assert_eq!(poll(&mut table, kept), Poll::Ready(Err("gone")));
 }
+
+#[test]
+fn the_time_of_requests_begins_with_the_next_start_and_only_once() {
+    let now = Instant::now();
+    let at = |ms| now + Duration::from_millis(ms);
+    let mut table = Table::default();
+    let open = |table: &mut Table, ms| table.open_for(1, Duration::from_millis(ms), Waker::noop().clone());
+    let (long, first) = open(&mut table, 50);
+    let (short, second) = open(&mut table, 10);
+    let (gone, _) = open(&mut table, 1);
+    assert!(first && !second, "the first one is told, and only that");
+    table.close(gone);
+    assert_eq!(table.expire(at(1000), &"late", &mut Vec::new()), None, "no time has begun");
+    assert_eq!(table.start(at(2000)), Some(at(2010)));
+    assert_eq!(table.start(at(3000)), None, "nothing was opened in between");
+    assert_eq!(table.expire(at(2009), &"late", &mut Vec::new()), Some(at(2010)));
+    assert_eq!(table.expire(at(2010), &"late", &mut Vec::new()), Some(at(2050)));
+    assert_eq!(poll(&mut table, short), Poll::Ready(Err("late")));
+    assert_eq!(poll(&mut table, long), Poll::Pending);
+    assert!(open(&mut table, 10).1, "the first one since the last start");
+}
+
+#[test]
+fn a_deadline_that_was_set_before_the_time_began_stays() {
+    let now = Instant::now();
+    let at = |ms| now + Duration::from_millis(ms);
+    let mut table = Table::default();
+    let (token, _) = table.open_for(1, Duration::from_millis(10), Waker::noop().clone());
+    table.expect_reply_by(token, at(5));
+    assert_eq!(table.start(now), Some(at(5)));
+}

@@ -10,6 +10,7 @@ use nuncio_proto::inbox::Token;
 use nuncio_proto::message::{self, Chunk};
 use nuncio_proto::op::{Layout, ServerOp};
 use nuncio_proto::registry::Delivery;
+use nuncio_proto::requests::Requests;
 
 use crate::Message;
 use crate::driver::Driver;
@@ -25,7 +26,7 @@ use crate::stats::Counters;
 /// A share of the requests in flight goes on at once when they are answered, and no fewer than `FEWEST`. What they send
 /// is on its way to the server while the next ones go on, so that the two ends work at the same time.
 const SHARE: usize = 4;
-const FEWEST: usize = 32;
+const FEWEST: usize = 16;
 
 /// What one pass over the read bytes found; kept for its memory.
 #[derive(Debug, Default)]
@@ -34,7 +35,6 @@ pub(super) struct Pass {
     controls: Vec<Control>,
     /// Subscriptions with something staged.
     dirty: Vec<u64>,
-    replies: Vec<(Token, Message)>,
     /// Subscriptions that got their last message.
     spent: Vec<u64>,
     panicked: Vec<u64>,
@@ -79,57 +79,75 @@ impl Driver {
 
     fn deliver(&mut self, chunk: &Arc<Chunk<Arc<Shared>>>) {
         let mut pass = std::mem::take(&mut self.pass);
-        let mut unclaimed = 0;
-        Counters::add(&self.shared.counters.received, pass.frames.len() as u64);
-        for (at, layout) in pass.frames.drain(..) {
-            let sid = layout.sid;
-            let (route, last) = match self.registry.deliver(sid) {
-                Delivery::Unknown => {
-                    unclaimed += 1;
-                    continue;
+        let mut claimed = 0;
+        for run in pass.frames.chunk_by(|(_, one), (_, next)| one.sid == next.sid) {
+            let Some((_, Layout { sid, .. })) = run.first().copied() else { continue };
+            let (delivery, wanted) = self.registry.deliver_run(sid, run.len() as u64);
+            let route = match delivery {
+                Delivery::Unknown => continue,
+                Delivery::Route(route) => route,
+                Delivery::Last(route) => {
+                    pass.spent.push(sid);
+                    route
                 }
-                Delivery::Route(route) => (route, false),
-                Delivery::Last(route) => (route, true),
             };
-            let inner = message::Message::new(Arc::clone(chunk), at, layout);
+            claimed += wanted;
+            let messages = run
+                .iter()
+                .take(usize::try_from(wanted).unwrap_or(usize::MAX))
+                .map(|(at, layout)| Message::new(message::Message::new(Arc::clone(chunk), *at, *layout)));
             match route {
                 Route::Queue { staged, staged_bytes, .. } => {
                     if staged.is_empty() {
                         pass.dirty.push(sid);
                     }
-                    *staged_bytes += inner.len();
-                    staged.push_back(Message::new(inner));
+                    for message in messages {
+                        *staged_bytes += message.len();
+                        staged.push_back(message);
+                    }
                 }
                 Route::Replies => {
-                    if let Some(token) = self.shared.token_of(inner.subject()) {
-                        pass.replies.push((token, Message::new(inner)));
-                    } else {
-                        unclaimed += 1;
+                    let requests = &mut self.shared.waits().requests;
+                    for reply in messages {
+                        match self.shared.token_of(reply.subject_bytes()) {
+                            Some(token) => {
+                                if let Some(waker) = answer(requests, token, reply) {
+                                    self.answered.push_back(waker);
+                                }
+                            }
+                            None => claimed -= 1,
+                        }
                     }
+                    self.at_once = FEWEST.max(requests.len() / SHARE);
                 }
                 Route::Reply(token) => {
-                    let reply = Message::new(inner);
-                    if says_nobody(&reply) {
-                        pass.unserved.push(sid);
+                    for reply in messages {
+                        if says_nobody(&reply) {
+                            pass.unserved.push(sid);
+                        }
+                        let requests = &mut self.shared.waits().requests;
+                        self.answered.extend(answer(requests, *token, reply));
+                        self.at_once = FEWEST.max(requests.len() / SHARE);
                     }
-                    pass.replies.push((*token, reply));
                 }
                 Route::Callback(callback) => {
-                    let call = AssertUnwindSafe(|| (callback.on_message)(Message::new(inner)));
-                    if callback.queue.note_received()
-                        && catch_unwind(call).is_err()
-                        && !pass.panicked.contains(&sid)
-                    {
-                        pass.panicked.push(sid);
+                    for message in messages {
+                        let call = AssertUnwindSafe(|| (callback.on_message)(message));
+                        if callback.queue.note_received()
+                            && catch_unwind(call).is_err()
+                            && !pass.panicked.contains(&sid)
+                        {
+                            pass.panicked.push(sid);
+                        }
                     }
                 }
             }
-            if last {
-                pass.spent.push(sid);
-            }
         }
-        Counters::add(&self.shared.counters.unclaimed, unclaimed);
-        self.answer_requests(&mut pass.replies);
+        let arrived = pass.frames.len() as u64;
+        pass.frames.clear();
+        Counters::add(&self.shared.counters.received, arrived);
+        Counters::add(&self.shared.counters.unclaimed, arrived - claimed);
+        self.wake_answered();
         self.fill_queues(&mut pass.dirty);
         for sid in pass.spent.drain(..) {
             self.end_spent(sid);
@@ -142,23 +160,6 @@ impl Driver {
             self.end_panicked(sid);
         }
         self.pass = pass;
-    }
-
-    fn answer_requests(&mut self, replies: &mut Vec<(Token, Message)>) {
-        if replies.is_empty() {
-            return;
-        }
-        let mut waits = self.shared.waits();
-        for (token, reply) in replies.drain(..) {
-            self.answered.extend(if says_nobody(&reply) {
-                waits.requests.fail(token, Failure::NoResponders)
-            } else {
-                waits.requests.deliver(token, reply)
-            });
-        }
-        self.at_once = FEWEST.max(waits.requests.len() / SHARE);
-        drop(waits);
-        self.wake_answered();
     }
 
     /// Wakes some of those whose requests were answered, and tells whether there are more.
@@ -218,7 +219,18 @@ impl Driver {
     }
 }
 
+/// Hands a reply to its request, which fails if there is nobody to answer it.
+#[inline]
+fn answer(requests: &mut Requests<Message, Failure>, token: Token, reply: Message) -> Option<Waker> {
+    if says_nobody(&reply) {
+        requests.fail(token, Failure::NoResponders)
+    } else {
+        requests.deliver(token, reply)
+    }
+}
+
 /// Whether a reply is the server's word that nobody subscribes to the subject asked.
+#[inline]
 fn says_nobody(reply: &Message) -> bool {
     reply.payload().is_empty() && reply.raw_headers().is_some_and(header::is_no_responders)
 }

@@ -178,8 +178,7 @@ impl Driver {
             if changes.is_empty() {
                 // Under the lock, so that there is no subscription besides these.
                 let sids = listening(&mut self.registry);
-                core.stage = Stage::DrainingSubscriptions;
-                core.reconsider();
+                core.gate.change(|terms| terms.stage = Stage::DrainingSubscriptions);
                 if !core.up {
                     break (sids, None);
                 }
@@ -233,10 +232,7 @@ impl Driver {
     }
 
     fn flush_and_end(&mut self, reason: CloseReason, report: DrainReport, order: Option<DrainOrder>) {
-        let mut core = self.shared.core();
-        core.stage = Stage::DrainingPublishes;
-        core.reconsider();
-        drop(core);
+        self.shared.core().gate.change(|terms| terms.stage = Stage::DrainingPublishes);
         let soonest = instant_after(self.shared.config.close_timeout);
         let deadline = order.map_or(soonest, |order| order.deadline.max(soonest));
         self.ending = Ending::Flushing { reason, deadline, asked: false, confirmed: false, report };

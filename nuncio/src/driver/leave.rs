@@ -63,8 +63,7 @@ impl Driver {
         }
         let newest = self.shared.waits().requests.newest();
         let mut core = self.shared.core();
-        core.moving = Some(newest);
-        core.reconsider();
+        core.gate.change(|terms| terms.moving = Some(newest));
         drop(core);
         let now = now();
         self.leaving = Leaving::Replies { newest, deadline: now + REPLIES, look: now };
@@ -79,13 +78,16 @@ impl Driver {
 
     /// Moves leaving on; true once there is nothing to stay for.
     pub(super) fn has_left(&mut self) -> bool {
+        if matches!(self.leaving, Leaving::No) {
+            return false;
+        }
         let time = now();
         match &mut self.leaving {
             Leaving::No => false,
             // Whoever ends the connection does not want another one first.
             Leaving::Replies { .. } if !self.ending.is_none() => {
                 self.leaving = Leaving::No;
-                self.shared.core().moving = None;
+                self.shared.core().gate.change(|terms| terms.moving = None);
                 false
             }
             Leaving::Replies { newest, deadline, look } => {
@@ -125,8 +127,7 @@ impl Driver {
         self.parting = std::mem::replace(&mut core.batch, Batch::new());
         core.ledger.taken += self.parting.messages();
         core.ledger.in_flight += self.parting.messages();
-        core.ledger.in_flight_bytes += self.parting.len();
-        core.reconsider();
+        core.gate.change(|terms| terms.in_flight_bytes += self.parting.len());
         let room = std::mem::take(&mut core.room);
         let waker = waker.or(core.driver.take());
         drop(core);

@@ -82,15 +82,16 @@ impl Link {
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
         core.tls.clone_from(&self.tls);
-        core.reconsider();
-        core.headers = self.info.headers;
         let max = self.info.max_payload().unwrap_or(usize::MAX);
-        if max < core.max_payload {
+        if max < core.gate.max_payload {
             // The server would close the connection over each message that is too large for it.
             let dropped = core.batch.drop_larger(max);
             core.note_dropped(dropped);
         }
-        core.max_payload = max;
+        core.gate.change(|terms| {
+            terms.headers = self.info.headers;
+            terms.max_payload = max;
+        });
         self.io.set_max_payload(max);
     }
 

@@ -7,6 +7,7 @@ mod control;
 mod dispatch;
 mod ending;
 mod establish;
+pub(crate) mod gate;
 mod input;
 mod leave;
 mod link;
@@ -227,7 +228,7 @@ impl Driver {
                 self.denials.begin_anew(core.pings);
                 link.take_over(&mut core);
                 core.up = true;
-                core.moving = None;
+                core.gate.change(|terms| terms.moving = None);
                 // This is the new connection that was asked for meanwhile.
                 core.orders.reconnect = false;
                 break (over, std::mem::take(&mut core.room));

@@ -1,11 +1,13 @@
 //! What the handles and the driver of a connection share.
 
+mod deadlines;
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nuncio_proto::addr::ServerAddr;
 use nuncio_proto::inbox::{self, Token};
@@ -19,6 +21,7 @@ use nuncio_proto::session::timers::Timers;
 use tokio::sync::{oneshot, watch};
 
 use crate::config::Config;
+use crate::driver::gate::Gate;
 use crate::driver::route::Change;
 use crate::error::{CloseReason, ConnectionClosed};
 use crate::events::{Event, Hub};
@@ -34,8 +37,8 @@ use crate::{DrainReport, Message};
 /// Above this many unwritten bytes a publish lets the driver run before it goes on. It bounds the burst that one
 /// write takes, and with it the memory that is hot in the cache.
 ///
-/// With the message that exceeds it, if that is small, a burst fills two segments of the largest size that TCP
-/// has, 65,483 bytes on loopback; a little more would cost a third one, and wake the server for it.
+/// A burst fills two segments of the largest size that TCP has, 65,483 bytes on loopback, or four where it is not
+/// copied, with room for the control lines; a little more would cost another one, and wake the server for it.
 pub(crate) const BURST: usize = 126 * 1024;
 
 /// The sid of the subscription that replies to requests arrive on.
@@ -54,6 +57,8 @@ pub(crate) struct Shared {
     closed: watch::Sender<Option<CloseReason>>,
     /// The earliest deadline of `waits`, in nanoseconds since `base`.
     earliest: AtomicU64,
+    /// There are requests in `waits` whose time has not begun.
+    unstarted: AtomicBool,
     base: Instant,
     /// `<prefix>.<random>.`: what every reply subject of this connection's requests begins with.
     pub(crate) mux_prefix: Box<[u8]>,
@@ -64,14 +69,10 @@ pub(crate) struct Shared {
 /// Everything that has a place in the order of the wire, behind one lock that is held for an encode at most.
 pub(crate) struct Core {
     pub(crate) up: bool,
-    /// The server is about to be left: requests with a higher number wait for the next one.
-    pub(crate) moving: Option<u64>,
-    pub(crate) stage: Stage,
+    /// Whether messages are taken; the stage is in it.
+    pub(crate) gate: Gate,
     /// Encoded and not yet taken by the driver.
     pub(crate) batch: Batch,
-    /// A message that leaves fewer bytes than this in `batch` is taken without a look at anything else; with 0 none is, not
-    /// even an empty one. What it follows from does not become stricter without [`Core::reconsider`].
-    pub(crate) free_until: usize,
     /// What changed about subscriptions, in order, for the driver's registry.
     pub(crate) changes: Vec<Change>,
     pub(crate) fences: Fences<Fence>,
@@ -89,8 +90,6 @@ pub(crate) struct Core {
     pub(crate) server: Option<String>,
     pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) tls: Option<Arc<TlsInfo>>,
-    pub(crate) max_payload: usize,
-    pub(crate) headers: bool,
     pub(crate) orders: Orders,
     pub(crate) ledger: Ledger,
     pub(crate) drain_report: Option<DrainReport>,
@@ -160,12 +159,10 @@ pub(crate) enum Waiter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub(crate) published: u64,
-    pub(crate) published_bytes: u64,
     pub(crate) lost: u64,
     pub(crate) maybe_lost: u64,
     /// In the driver's hands.
     pub(crate) in_flight: u64,
-    pub(crate) in_flight_bytes: usize,
     /// Taken by the driver on this connection, those in flight included.
     pub(crate) taken: u64,
     /// Of those, how many the server has confirmed.
@@ -200,9 +197,9 @@ impl Shared {
         mux_prefix.extend_from_slice(&random);
         mux_prefix.push(b'.');
         Arc::new(Self {
+            core: Mutex::new(Core::new(config.outbox_limit)),
             config,
             security,
-            core: Mutex::new(Core::new()),
             waits: Mutex::new(Waits { requests: Requests::default(), timers: Timers::default() }),
             pool: Mutex::new(pool),
             events: Hub::default(),
@@ -210,6 +207,7 @@ impl Shared {
             counters: Counters::default(),
             closed: watch::Sender::new(None),
             earliest: AtomicU64::new(u64::MAX),
+            unstarted: AtomicBool::new(false),
             base: now(),
             mux_start: std::array::from_fn(|at| mux_prefix.get(at).copied().unwrap_or_default()),
             mux_prefix: mux_prefix.into(),
@@ -251,43 +249,6 @@ impl Shared {
         }
     }
 
-    /// There is a new deadline in `waits`.
-    pub(crate) fn note_deadline(&self, deadline: Instant) {
-        let nanos = self.since_base(deadline);
-        // Mostly something else is due before; that is told without writing.
-        if self.earliest.load(Ordering::Acquire) <= nanos {
-            return;
-        }
-        if self.earliest.fetch_min(nanos, Ordering::AcqRel) > nanos {
-            self.wake_driver();
-        }
-    }
-
-    /// The earliest deadline of `waits`.
-    pub(crate) fn earliest(&self) -> Option<Instant> {
-        match self.earliest.load(Ordering::Acquire) {
-            u64::MAX => None,
-            nanos => Some(self.base + Duration::from_nanos(nanos)),
-        }
-    }
-
-    /// Fails and fires what is due.
-    pub(crate) fn expire(&self, now: Instant, wakers: &mut Vec<Waker>) {
-        let mut waits = self.waits();
-        // A deadline that is armed from here on is after `now`, or lowers the figure again.
-        self.earliest.store(u64::MAX, Ordering::Release);
-        let requests = waits.requests.expire(now, &Failure::Timeout, wakers);
-        let timers = waits.timers.expire(now, wakers);
-        drop(waits);
-        if let Some(next) = requests.into_iter().chain(timers).min() {
-            self.earliest.fetch_min(self.since_base(next), Ordering::AcqRel);
-        }
-    }
-
-    fn since_base(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX - 1)
-    }
-
     pub(crate) fn closed(&self) -> watch::Receiver<Option<CloseReason>> {
         self.closed.subscribe()
     }
@@ -319,13 +280,11 @@ impl fmt::Debug for Shared {
 }
 
 impl Core {
-    fn new() -> Self {
+    fn new(limit: usize) -> Self {
         Self {
             up: false,
-            moving: None,
-            stage: Stage::Open,
+            gate: Gate::new(limit),
             batch: Batch::new(),
-            free_until: 0,
             changes: Vec::new(),
             fences: Fences::default(),
             next_sid: MUX_SID + 1,
@@ -338,34 +297,16 @@ impl Core {
             server: None,
             local_addr: None,
             tls: None,
-            // What nats-server allows unless configured otherwise; replaced by the first INFO.
-            max_payload: 1024 * 1024,
-            headers: true,
             orders: Orders::default(),
             ledger: Ledger::default(),
             drain_report: None,
         }
     }
 
-    /// The next message is looked at again: there is a reason to refuse it or to let it wait.
-    pub(crate) fn reconsider(&mut self) {
-        self.free_until = 0;
-    }
-
-    /// What `free_until` may be, where `room` is what the driver's share leaves of the limit of the outbox.
-    pub(crate) fn unconditional(&self, room: usize) -> usize {
-        if self.stage == Stage::Open && self.moving.is_none() && self.headers {
-            room.min(self.max_payload).min(BURST)
-        } else {
-            0
-        }
-    }
-
-    /// A message with so many bytes of headers and payload is in the outbox, which was `idle` before.
+    /// A message is in the outbox, which was `idle` before.
     #[inline]
-    pub(crate) fn note_published(&mut self, size: usize, idle: bool) -> Option<Waker> {
+    pub(crate) fn note_published(&mut self, idle: bool) -> Option<Waker> {
         self.ledger.published += 1;
-        self.ledger.published_bytes += size as u64;
         if idle && self.up { self.driver.take() } else { None }
     }
 
@@ -395,7 +336,7 @@ impl Core {
     }
 
     pub(crate) fn closed(&self) -> Option<ConnectionClosed> {
-        match &self.stage {
+        match &self.gate.stage {
             Stage::Closed(reason) => Some(ConnectionClosed { reason: reason.clone() }),
             _ => None,
         }
@@ -403,7 +344,7 @@ impl Core {
 
     /// Bytes that wait to be written, in the driver's hands or not.
     pub(crate) fn buffered_bytes(&self) -> usize {
-        self.batch.len() + self.ledger.in_flight_bytes
+        self.batch.len() + self.gate.in_flight_bytes
     }
 }
 

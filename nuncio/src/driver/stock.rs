@@ -78,7 +78,7 @@ impl Driver {
         std::mem::take(&mut core.batch).salvage(&mut kept);
         let kept_messages = kept.messages();
         core.batch = kept;
-        core.reconsider();
+        core.gate.change(|terms| terms.in_flight_bytes = 0);
         let fences = core.fences.take_all().collect();
         let ledger = &mut core.ledger;
         let written = ledger.taken.saturating_sub(in_flight) + salvage.written;
@@ -89,7 +89,7 @@ impl Driver {
         };
         ledger.lost += stock.torn;
         ledger.maybe_lost += stock.in_doubt;
-        (ledger.taken, ledger.confirmed, ledger.in_flight, ledger.in_flight_bytes) = (0, 0, 0, 0);
+        (ledger.taken, ledger.confirmed, ledger.in_flight) = (0, 0, 0);
         (stock, fences)
     }
 
@@ -135,8 +135,7 @@ impl Driver {
             let batch = std::mem::take(&mut core.batch);
             // Not what stock was taken of: there may have been a message since.
             core.ledger.lost += batch.messages();
-            core.stage = Stage::Closed(reason.clone());
-            core.reconsider();
+            core.gate.change(|terms| terms.stage = Stage::Closed(reason.clone()));
             core.driver = None;
             let (lost, maybe_lost) = (core.ledger.lost, core.ledger.maybe_lost);
             core.drain_report = self.ending.report().map(|report| DrainReport { lost, maybe_lost, ..report });

@@ -51,6 +51,7 @@ impl Driver {
     /// Serves the deadlines that are due and sees to it that the task is woken for the next one. True when something
     /// was due, and what looks at the clock itself has to look again.
     pub(super) fn poll_time(&mut self, link: Option<&Link>, cx: &mut Context<'_>) -> bool {
+        self.shared.start_requests();
         let Some(want) = self.next_deadline(link) else { return false };
         if !self.alarm.poll(want, cx) {
             return false;

@@ -39,7 +39,10 @@ impl Drop for Deadline {
     }
 }
 
-/// Now and that much, with durations beyond all sense taken as a century.
+/// Longer durations are beyond all sense, and would overflow the clock.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Now and that much, but no more than a century.
 pub(crate) fn instant_after(wait: Duration) -> Instant {
-    now() + wait.min(Duration::from_secs(100 * 365 * 24 * 3600))
+    now() + wait.min(FOR_EVER)
 }

@@ -1,8 +1,8 @@
 //! Writing: batches are taken from the outbox as they are and written with as few calls as possible.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::AsyncWrite;
 
@@ -15,8 +15,8 @@ use crate::stats::Counters;
 /// Batches that are written before it is time to read again.
 const TURNS: usize = 4;
 
-/// A vectored write takes so many pieces.
-const SLICES: usize = 64;
+/// A vectored write takes so many pieces: a burst of the smallest payloads that are not copied, two pieces a message.
+const SLICES: usize = 128;
 
 /// After so many bytes the server is asked to confirm, so that a cut leaves no more than about this much in doubt.
 const CHECKPOINT: usize = 512 * 1024;
@@ -47,8 +47,6 @@ impl Driver {
             return self.refill_parting(cx);
         }
         let mut core = self.shared.core();
-        core.ledger.in_flight = 0;
-        core.ledger.in_flight_bytes = 0;
         let changes = std::mem::take(&mut core.changes);
         let question = link.renewal.question();
         if let Some(number) = question {
@@ -69,10 +67,10 @@ impl Driver {
             }
             std::mem::swap(&mut core.batch, &mut self.writing);
             core.ledger.taken += self.writing.messages();
-            core.ledger.in_flight = self.writing.messages();
-            core.ledger.in_flight_bytes = self.writing.len();
-            core.reconsider();
         }
+        // If nothing was taken, it is empty.
+        core.ledger.in_flight = self.writing.messages();
+        core.gate.change(|terms| terms.in_flight_bytes = self.writing.len());
         let room = std::mem::take(&mut core.room);
         drop(core);
         if self.writing.messages() > 0 {
@@ -101,8 +99,7 @@ impl Driver {
         std::mem::swap(&mut self.parting, &mut self.writing);
         let mut core = self.shared.core();
         core.ledger.in_flight = self.writing.messages();
-        core.ledger.in_flight_bytes = self.writing.len();
-        core.reconsider();
+        core.gate.change(|terms| terms.in_flight_bytes = self.writing.len());
         core.driver = Some(cx.waker().clone());
         drop(core);
         self.writing.remaining() > 0
@@ -138,18 +135,9 @@ impl Driver {
     /// True when the batch is out.
     fn write_batch(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Result<bool, DisconnectCause> {
         while self.writing.remaining() > 0 {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let used = self.writing.slices(&mut slices);
-            let io = Pin::new(&mut link.io);
-            let written = match slices.get(..used) {
-                Some([one]) => io.poll_write(cx, one),
-                Some(several) => io.poll_write_vectored(cx, several),
-                None => return Ok(true),
-            };
-            match written {
+            match self.write_some(link, cx) {
                 Poll::Ready(Ok(0)) => return Err(DisconnectCause::Eof),
                 Poll::Ready(Ok(n)) => {
-                    crate::wire::sent_slices(slices.get(..used).unwrap_or_default(), n);
                     self.writing.advance(n);
                     link.unflushed = true;
                     Counters::add(&self.shared.counters.out_bytes, n as u64);
@@ -162,6 +150,22 @@ impl Driver {
             }
         }
         Ok(true)
+    }
+
+    /// One call to the socket.
+    fn write_some(&self, link: &mut Link, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let io = Pin::new(&mut link.io);
+        if let Some(rest) = self.writing.rest() {
+            let n = ready!(io.poll_write(cx, rest))?;
+            crate::wire::sent(rest.get(..n).unwrap_or_default());
+            return Poll::Ready(Ok(n));
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let used = self.writing.slices(&mut slices);
+        let slices = slices.get(..used).unwrap_or_default();
+        let n = ready!(io.poll_write_vectored(cx, slices))?;
+        crate::wire::sent_slices(slices, n);
+        Poll::Ready(Ok(n))
     }
 
     /// Deadlines and orders must be able to wake a driver that waits for the socket.

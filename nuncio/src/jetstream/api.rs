@@ -12,6 +12,7 @@ use crate::driver::shared::now;
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::{PublishError, RequestError};
 use crate::jetstream::asking::{Asking, Repeat, jittered};
+use crate::jetstream::gate::Told;
 use crate::jetstream::{Error, JetStream};
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -26,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The level of the API, as learned over one connection to a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
-    level: u32,
+    told: Told,
     connects: u64,
 }
 
@@ -175,14 +176,42 @@ impl JetStream {
     ///
     /// Cancel safe.
     pub async fn level(&self) -> Result<u32, Error> {
-        let connects = Counters::get(&self.client.handle.shared.counters.connects);
-        let known = *lock(&self.level);
-        if let Some(known) = known.filter(|known| known.connects == connects) {
-            return Ok(known.level);
+        if let Some(Some(level)) = self.known_level() {
+            return Ok(level);
         }
+        let connects = self.connects();
         let account: AccountLevel = self.call(&["INFO"], &()).await?;
-        *lock(&self.level) = Some(Level { level: account.api.level, connects });
+        *lock(&self.level) = Some(Level { told: Some(account.api.level), connects });
         Ok(account.api.level)
+    }
+
+    fn connects(&self) -> u64 {
+        Counters::get(&self.client.handle.shared.counters.connects)
+    }
+
+    /// What is known of the level over this connection; `None` if it was not asked for.
+    pub(super) fn known_level(&self) -> Option<Told> {
+        let (connects, known) = (self.connects(), *lock(&self.level));
+        known.filter(|known| known.connects == connects).map(|known| known.told)
+    }
+
+    /// The level, or that nobody tells it, which is asked once a connection as well.
+    pub(super) async fn ask_level(&self) -> Result<Told, Error> {
+        if let Some(told) = self.known_level() {
+            return Ok(told);
+        }
+        let connects = self.connects();
+        match self.level().await {
+            Ok(level) => Ok(Some(level)),
+            Err(error)
+                if error.is_no_jetstream()
+                    || matches!(error, Error::Request(RequestError::Denied { .. })) =>
+            {
+                *lock(&self.level) = Some(Level { told: None, connects });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Fails, without asking for the feature, if the servers are too old for it.

@@ -3,25 +3,26 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use nuncio_proto::js::batch::{self, Part};
+use nuncio_proto::js::level::Feature;
 use nuncio_proto::js::puback::PubAck;
 
 use crate::codec::Payload;
-use crate::driver::shared::Shared;
 use crate::error::shown;
 use crate::jetstream::attempts::concluded;
 use crate::jetstream::draft::{Draft, message_options};
+use crate::jetstream::gate::Ask;
 use crate::jetstream::{DecodeError, Error, JetStream, PublishError, Uncertain};
 use crate::publish::{Outgoing, Subject};
 use crate::request::{Request, not_sent};
 
 impl JetStream {
-    /// Begins a batch: its messages are stored together when it is committed, or none is (ADR-50, nats-server 2.12). All
-    /// must go to one stream, which must allow it (`allow_atomic`).
+    /// Begins a batch: its messages are stored together when it is committed, or none is (ADR-50). All must go to one stream,
+    /// which must allow it (`allow_atomic`). Needs level 2 of the API (nats-server 2.12), which is asked for once a
+    /// connection: an older server would store each message by itself.
     ///
     /// ```no_run
     /// # async fn f(js: nuncio::jetstream::JetStream) -> Result<(), nuncio::Error> {
@@ -59,7 +60,7 @@ impl Batch {
         payload: impl Into<Payload<'a>>,
     ) -> BatchAdd<'a> {
         BatchAdd {
-            shared: &self.js.client.handle.shared,
+            js: &self.js,
             timeout: self.js.timeout,
             book: &mut self.book,
             draft: Draft::new(subject.into(), payload.into()),
@@ -78,7 +79,7 @@ impl Batch {
 
     fn last<'a>(&'a mut self, draft: Draft<'a>, part: Part) -> BatchCommit<'a> {
         BatchCommit {
-            shared: &self.js.client.handle.shared,
+            js: &self.js,
             timeout: self.js.timeout,
             book: &mut self.book,
             draft,
@@ -111,7 +112,7 @@ impl Batch {
     ///
     /// Cancel safe.
     pub async fn supported(&self) -> Result<(), Error> {
-        self.js.needs("an atomic batch", 2).await
+        self.js.needs(Feature::AtomicPublish.name(), Feature::AtomicPublish.level()).await
     }
 
     /// Messages that were sent.
@@ -144,7 +145,7 @@ impl Batch {
 #[derive(Debug)]
 #[must_use = "nothing is added until this is awaited"]
 pub struct BatchAdd<'a> {
-    shared: &'a Arc<Shared>,
+    js: &'a JetStream,
     timeout: Duration,
     book: &'a mut batch::Batch,
     draft: Draft<'a>,
@@ -154,25 +155,40 @@ pub struct BatchAdd<'a> {
 #[derive(Debug)]
 enum Adding<'a> {
     New,
+    /// It waits for the level of the API.
+    Asking(Ask),
     First(Box<Request<'a>>),
     Later,
     Over,
 }
 
-impl BatchAdd<'_> {
+impl<'a> BatchAdd<'a> {
     message_options!();
 
     fn begin(&mut self) -> Result<(), PublishError> {
         let book = &*self.book;
         self.draft.set(|map, _| book.stamp(map, Part::Member));
+        if book.sent() == 0 {
+            self.draft.need(Feature::AtomicPublish);
+        }
         self.draft.check()?;
+        match self.draft.admitted(self.js) {
+            Some(admitted) => admitted.map(|()| self.send()),
+            None => {
+                self.state = Adding::Asking(Ask::new(self.js, self.timeout));
+                Ok(())
+            }
+        }
+    }
+
+    fn send(&mut self) {
         if self.book.sent() > 0 {
             self.state = Adding::Later;
-            return Ok(());
+            return;
         }
         let message = mem::replace(&mut self.draft.message, Outgoing::new("".into(), ().into()));
-        self.state = Adding::First(Box::new(Request::of(self.shared, message).timeout(self.timeout)));
-        Ok(())
+        let request = Request::of(&self.js.client.handle.shared, message).timeout(self.timeout);
+        self.state = Adding::First(Box::new(request));
     }
 }
 
@@ -187,16 +203,23 @@ impl Future for BatchAdd<'_> {
             this.state = Adding::Over;
             return Poll::Ready(Err(error));
         }
+        if let Adding::Asking(ask) = &mut this.state {
+            if let Err(error) = ready!(ask.poll(&this.draft, cx)) {
+                this.state = Adding::Over;
+                return Poll::Ready(Err(error));
+            }
+            this.send();
+        }
         let ended = match &mut this.state {
             Adding::First(request) => {
                 let answer = ready!(Pin::new(&mut **request).poll(cx));
                 consent(answer, &request.message.subject.0, this.timeout)
             }
             Adding::Later => {
-                let sent = ready!(this.draft.message.poll_send(this.shared, None, cx));
+                let sent = ready!(this.draft.message.poll_send(&this.js.client.handle.shared, None, cx));
                 sent.map_err(|error| PublishError::NotSent(not_sent(error)))
             }
-            Adding::New | Adding::Over => return Poll::Pending,
+            Adding::New | Adding::Asking(_) | Adding::Over => return Poll::Pending,
         };
         let first = matches!(mem::replace(&mut this.state, Adding::Over), Adding::First(_));
         match &ended {
@@ -246,7 +269,7 @@ impl Drop for BatchAdd<'_> {
 #[derive(Debug)]
 #[must_use = "nothing is stored until this is awaited"]
 pub struct BatchCommit<'a> {
-    shared: &'a Arc<Shared>,
+    js: &'a JetStream,
     timeout: Duration,
     book: &'a mut batch::Batch,
     draft: Draft<'a>,
@@ -257,11 +280,13 @@ pub struct BatchCommit<'a> {
 #[derive(Debug)]
 enum Committing<'a> {
     New,
+    /// It waits for the level of the API.
+    Asking(Ask),
     Asked(Box<Request<'a>>),
     Over,
 }
 
-impl BatchCommit<'_> {
+impl<'a> BatchCommit<'a> {
     message_options!();
 
     /// How long to wait for the acknowledgement. Default: that of [`JetStream::timeout`], 5 seconds unless set.
@@ -273,11 +298,26 @@ impl BatchCommit<'_> {
     fn begin(&mut self) -> Result<(), PublishError> {
         let (book, part) = (&*self.book, self.part);
         self.draft.set(|map, _| book.stamp(map, part));
+        match part {
+            Part::End => self.draft.need(Feature::BatchEnd),
+            _ if book.sent() == 0 => self.draft.need(Feature::AtomicPublish),
+            _ => {}
+        }
         self.draft.check()?;
+        match self.draft.admitted(self.js) {
+            Some(admitted) => admitted.map(|()| self.send()),
+            None => {
+                self.state = Committing::Asking(Ask::new(self.js, self.timeout));
+                Ok(())
+            }
+        }
+    }
+
+    fn send(&mut self) {
         let message = mem::replace(&mut self.draft.message, Outgoing::new("".into(), ().into()));
-        self.state = Committing::Asked(Box::new(Request::of(self.shared, message).timeout(self.timeout)));
+        let request = Request::of(&self.js.client.handle.shared, message).timeout(self.timeout);
+        self.state = Committing::Asked(Box::new(request));
         self.book.end();
-        Ok(())
     }
 }
 
@@ -291,6 +331,13 @@ impl Future for BatchCommit<'_> {
         {
             this.state = Committing::Over;
             return Poll::Ready(Err(error));
+        }
+        if let Committing::Asking(ask) = &mut this.state {
+            if let Err(error) = ready!(ask.poll(&this.draft, cx)) {
+                this.state = Committing::Over;
+                return Poll::Ready(Err(error));
+            }
+            this.send();
         }
         let Committing::Asked(request) = &mut this.state else { return Poll::Pending };
         let answer = ready!(Pin::new(&mut **request).poll(cx));

@@ -12,6 +12,7 @@ use nuncio_proto::header::HeaderView;
 use nuncio_proto::js::error::DecodeError;
 use nuncio_proto::js::expect;
 use nuncio_proto::js::headers;
+use nuncio_proto::js::level::Feature;
 use nuncio_proto::js::name::{NameKind, validate_name};
 use serde::{Deserialize, Serialize};
 
@@ -76,8 +77,8 @@ impl fmt::Display for Counter {
 }
 
 impl JetStream {
-    /// Adds to the counter at `subject` and waits for its new value (ADR-49, nats-server 2.12). The subject's stream must
-    /// be one of counters (`allow_msg_counter`).
+    /// Adds to the counter at `subject` and waits for its new value (ADR-49). The subject's stream must be one of counters
+    /// (`allow_msg_counter`). Needs level 2 of the API (nats-server 2.12), which is asked for once a connection.
     ///
     /// ```no_run
     /// # async fn f(js: nuncio::jetstream::JetStream) -> Result<(), nuncio::Error> {
@@ -94,6 +95,7 @@ impl JetStream {
         let mut draft = Draft::new(subject.into(), ().into());
         let Increment(delta) = delta.into();
         draft.set(|map, _| expect::increment(map, &delta));
+        draft.need(Feature::Counters);
         CounterAdd { publish: Publish::new(self, draft) }
     }
 

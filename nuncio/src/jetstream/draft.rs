@@ -1,6 +1,7 @@
 //! A message for a stream, before it is sent.
 
 use nuncio_proto::js::expect::OptionError;
+use nuncio_proto::js::level::Feature;
 
 use crate::codec::Payload;
 use crate::error::shown;
@@ -13,12 +14,14 @@ use crate::publish::{Outgoing, Subject};
 pub(crate) struct Draft<'a> {
     pub(crate) message: Outgoing<'a>,
     fault: Option<Box<OptionError>>,
+    /// What its options need the highest level for.
+    pub(crate) needs: Option<Feature>,
 }
 
 impl<'a> Draft<'a> {
     #[inline]
     pub(crate) fn new(subject: Subject<'a>, payload: Payload<'a>) -> Self {
-        Self { message: Outgoing::new(subject, payload), fault: None }
+        Self { message: Outgoing::new(subject, payload), fault: None, needs: None }
     }
 
     /// Does `set` to the headers.
@@ -86,16 +89,19 @@ macro_rules! message_options {
         }
 
         /// Refuses to be stored unless the last message of the subjects that match `filter`, which may hold wildcards,
-        /// has this sequence: 0 for none. Needs nats-server 2.11.
+        /// has this sequence: 0 for none. Needs level 1 of the API (nats-server 2.11), which is asked for once a connection.
         pub fn expect_last_sequence_of(mut self, filter: &str, sequence: u64) -> Self {
+            self.draft.need(crate::jetstream::Feature::ExpectedSubject);
             self.draft.set(|map, _| nuncio_proto::js::expect::last_sequence_of(map, filter, sequence));
             self
         }
 
         /// How long the message is kept: a second at least, of which the server drops fractions; or
-        /// [`Ttl::Never`](crate::jetstream::Ttl::Never). The stream must allow it (`allow_msg_ttl`, ADR-43, nats-server
-        /// 2.11).
+        /// [`Ttl::Never`](crate::jetstream::Ttl::Never). The stream must allow it (`allow_msg_ttl`, ADR-43). Needs level 1
+        /// of the API (nats-server 2.11), which is asked for once a connection: an older server would keep the message for
+        /// ever.
         pub fn ttl(mut self, ttl: impl Into<crate::jetstream::Ttl>) -> Self {
+            self.draft.need(crate::jetstream::Feature::MessageTtl);
             self.draft.set(|map, _| nuncio_proto::js::expect::ttl(map, ttl.into()));
             self
         }
@@ -107,27 +113,33 @@ macro_rules! message_options {
         }
 
         /// Has the server send the message on at later times (ADR-51). The stream must allow it
-        /// (`allow_msg_schedules`).
+        /// (`allow_msg_schedules`). Needs level 2 of the API (nats-server 2.12), level 4 for what
+        /// [`Schedule`](crate::jetstream::Schedule) says so of; it is asked for once a connection.
         pub fn schedule(mut self, schedule: &crate::jetstream::Schedule) -> Self {
+            self.draft.need(schedule.needs());
             self.draft.set(|map, subject| schedule.apply(map, subject));
             self
         }
 
-        /// Ends the schedule that was published to `schedule` in the moment that this message is stored (ADR-51).
+        /// Ends the schedule that was published to `schedule` in the moment that this message is stored (ADR-51). Needs level
+        /// 2 of the API (nats-server 2.12), which is asked for once a connection.
         pub fn cancel_schedule(mut self, schedule: &str) -> Self {
+            self.draft.need(crate::jetstream::Feature::MessageSchedules);
             self.draft.set(|map, _| nuncio_proto::js::schedule::cancel(map, schedule));
             self
         }
 
-        /// Appends a header, as [`Publish::header`](crate::Publish::header) does.
+        /// Appends a header, as [`Publish::header`](crate::Publish::header) does. Whether the servers know it is not
+        /// looked at.
         pub fn header(mut self, name: &str, value: &str) -> Self {
             self.draft.message.header(name, value);
             self
         }
 
-        /// Appends all these headers.
-        pub fn headers(mut self, headers: crate::HeaderMap) -> Self {
-            self.draft.message.headers(headers);
+        /// Appends all these headers. Given by reference, as headers of many messages, they are copied once, to the
+        /// outgoing buffer.
+        pub fn headers(mut self, headers: impl Into<std::borrow::Cow<'a, crate::HeaderMap>>) -> Self {
+            self.draft.message.headers(headers.into());
             self
         }
 

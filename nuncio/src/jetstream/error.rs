@@ -6,6 +6,7 @@ use std::time::Duration;
 use nuncio_proto::js::codes::ErrorCode;
 use nuncio_proto::js::error::{ApiError, DecodeError};
 use nuncio_proto::js::expect::OptionError;
+use nuncio_proto::js::level::Feature;
 use nuncio_proto::js::name::{NameError, PrefixError};
 use thiserror::Error as ThisError;
 
@@ -251,6 +252,33 @@ pub enum PublishError {
         /// What is wrong.
         error: OptionError,
     },
+    /// The servers are too old for what an option asks for. Nothing was sent.
+    #[error(
+        "the message for \"{subject}\" was not sent: {feature} needs level {needed} of the JetStream API, the server has {server}: upgrade the servers, or leave the option out"
+    )]
+    Level {
+        /// The subject.
+        subject: String,
+        /// What was asked for.
+        feature: Feature,
+        /// The level that it needs.
+        needed: u32,
+        /// The level of the server.
+        server: u32,
+    },
+    /// The servers were asked whether they know what an option asks for, and did not say. Nothing was sent.
+    #[error(
+        "the message for \"{subject}\" was not sent: whether the servers know {feature} could not be learned"
+    )]
+    LevelUnknown {
+        /// The subject.
+        subject: String,
+        /// What was asked for.
+        feature: Feature,
+        /// Why.
+        #[source]
+        error: Box<Error>,
+    },
     /// The window of a publisher had no room. Nothing was sent.
     #[error(
         "no room for a message to \"{subject}\" in the window of {messages} messages and {bytes} bytes: await it, or widen the window"
@@ -355,6 +383,7 @@ impl PublishError {
         match self {
             Self::Unknown { cause, .. } => matches!(**cause, Uncertain::Timeout { .. }),
             Self::NotSent(error) => error.is_timeout(),
+            Self::LevelUnknown { error, .. } => error.is_timeout(),
             _ => false,
         }
     }
@@ -364,6 +393,7 @@ impl PublishError {
         match self {
             Self::Unknown { cause, .. } => matches!(**cause, Uncertain::Disconnected),
             Self::NotSent(error) => error.is_disconnected(),
+            Self::LevelUnknown { error, .. } => error.is_disconnected(),
             _ => false,
         }
     }
@@ -378,7 +408,8 @@ impl PublishError {
                 matches!(**cause, Uncertain::Timeout { .. } | Uncertain::Disconnected)
             }
             Self::NotSent(error) => error.is_timeout(),
-            Self::Denied { .. } | Self::Option { .. } | Self::Broken { .. } => false,
+            Self::LevelUnknown { error, .. } => error.is_retryable(),
+            Self::Denied { .. } | Self::Option { .. } | Self::Level { .. } | Self::Broken { .. } => false,
         }
     }
 }

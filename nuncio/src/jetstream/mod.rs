@@ -68,6 +68,7 @@ mod error;
 mod fast;
 mod fetch;
 mod flow;
+mod gate;
 mod get;
 mod ground;
 mod keep_alive;

@@ -10,10 +10,11 @@ use nuncio_proto::js::puback::PubAck;
 
 use crate::Message;
 use crate::codec::Payload;
-use crate::driver::shared::{Failure, Shared, now};
+use crate::driver::shared::{Failure, now};
 use crate::driver::wait::{Deadline, instant_after};
 use crate::jetstream::attempts::{Attempts, Patience, Verdict};
 use crate::jetstream::draft::{Draft, message_options};
+use crate::jetstream::gate::Ask;
 use crate::jetstream::{JetStream, PublishError};
 use crate::publish::Subject;
 use crate::request::{Slot, not_sent};
@@ -55,9 +56,13 @@ impl JetStream {
 /// An expected sequence of the subject alone leaves the outcome unknown then: the message may be stored, and taken, purged
 /// or aged out again, so that another copy would be stored too. Give it an id as well to have it sent again.
 ///
+/// An option that needs a level of the API, such as a [time to live](Self::ttl), has the servers asked for theirs before,
+/// once a connection: an older one would store the message as if the option were not there. Where nobody tells, since there
+/// is no JetStream here or the user may not ask, the message is sent all the same.
+///
 /// # Errors
 ///
-/// [`PublishError`]: refused by the stream, no stream, not sent; in these cases it is not stored. With
+/// [`PublishError`]: refused by the stream, no stream, servers too old, not sent; in these cases it is not stored. With
 /// [`PublishError::Unknown`] it may be.
 ///
 /// # Cancel safety
@@ -66,7 +71,7 @@ impl JetStream {
 #[derive(Debug)]
 #[must_use = "nothing is published until this is awaited"]
 pub struct Publish<'a> {
-    shared: &'a Arc<Shared>,
+    js: &'a JetStream,
     draft: Draft<'a>,
     patience: Patience,
     attempts: Option<Attempts>,
@@ -76,6 +81,8 @@ pub struct Publish<'a> {
 #[derive(Debug)]
 enum State {
     New,
+    /// It waits for the level of the API, which it needs.
+    Asking(Ask),
     /// It waits for room.
     Sending(Slot),
     Sent(Slot),
@@ -86,13 +93,7 @@ enum State {
 
 impl<'a> Publish<'a> {
     pub(crate) fn new(js: &'a JetStream, draft: Draft<'a>) -> Self {
-        Self {
-            shared: &js.client.handle.shared,
-            draft,
-            patience: Patience::new(js.timeout),
-            attempts: None,
-            state: State::New,
-        }
+        Self { js, draft, patience: Patience::new(js.timeout), attempts: None, state: State::New }
     }
 
     pub(crate) fn subject(&self) -> &[u8] {
@@ -120,13 +121,30 @@ impl<'a> Publish<'a> {
         self
     }
 
-    fn begin(&mut self, cx: &Context<'_>) -> Result<Slot, PublishError> {
+    /// Sends it, unless the servers have to be asked before.
+    fn begin(&mut self, cx: &Context<'_>) -> Result<State, PublishError> {
         self.draft.check()?;
+        match self.draft.admitted(self.js) {
+            Some(admitted) => admitted?,
+            None => return Ok(State::Asking(Ask::new(self.js, self.patience.timeout))),
+        }
+        self.open(cx)
+    }
+
+    fn open(&mut self, cx: &Context<'_>) -> Result<State, PublishError> {
         let patience = self.patience;
         let attempts = self.attempts.insert(Attempts::new(&patience, instant_after(patience.timeout)));
         self.draft.message.again = true;
-        Slot::open(Arc::clone(self.shared), &mut self.draft.message, false, false, patience.timeout, cx)
-            .map_err(|error| attempts.unsent(error, &self.draft.sent(), &patience))
+        Slot::open(
+            Arc::clone(&self.js.client.handle.shared),
+            &mut self.draft.message,
+            false,
+            false,
+            patience.timeout,
+            cx,
+        )
+        .map(State::Sending)
+        .map_err(|error| attempts.unsent(error, &self.draft.sent(), &patience))
     }
 
     /// Hands the message to the connection. While that waits for room, an earlier attempt may be answered.
@@ -138,7 +156,7 @@ impl<'a> Publish<'a> {
         let Some(attempts) = &mut self.attempts else { return Poll::Pending };
         loop {
             if let Poll::Ready(sent) =
-                self.draft.message.poll_send(self.shared, Some(slot.reply().as_slice()), cx)
+                self.draft.message.poll_send(&self.js.client.handle.shared, Some(slot.reply().as_slice()), cx)
             {
                 let Err(error) = sent else { break };
                 let error = attempts.unsent(not_sent(error), &self.draft.sent(), &self.patience);
@@ -167,7 +185,9 @@ impl<'a> Publish<'a> {
         match attempts.judge(answer, &self.draft.sent(), &self.patience, now()) {
             Verdict::Done(end) => Step::End(end),
             Verdict::Again(Duration::ZERO) => Step::Go(self.send_again(slot, cx)),
-            Verdict::Again(wait) => Step::Go(State::Resting(slot, Deadline::after(self.shared, wait))),
+            Verdict::Again(wait) => {
+                Step::Go(State::Resting(slot, Deadline::after(&self.js.client.handle.shared, wait)))
+            }
         }
     }
 
@@ -181,8 +201,18 @@ impl<'a> Publish<'a> {
     fn step(&mut self, state: State, cx: &mut Context<'_>) -> Step {
         match state {
             State::New => match self.begin(cx) {
-                Ok(slot) => Step::Go(State::Sending(slot)),
+                Ok(next) => Step::Go(next),
                 Err(error) => Step::End(Err(error)),
+            },
+            State::Asking(mut ask) => match ask.poll(&self.draft, cx) {
+                Poll::Pending => Step::Wait(State::Asking(ask)),
+                Poll::Ready(admitted) => {
+                    self.patience.timeout = ask.left();
+                    match admitted.and_then(|()| self.open(cx)) {
+                        Ok(next) => Step::Go(next),
+                        Err(error) => Step::End(Err(error)),
+                    }
+                }
             },
             State::Sending(mut slot) => match self.poll_send(&mut slot, cx) {
                 Poll::Pending => Step::Wait(State::Sending(slot)),

@@ -7,7 +7,8 @@ use nuncio_proto::outbox;
 
 use super::Outgoing;
 use crate::config::WhenFull;
-use crate::driver::shared::{BURST, Core, Shared, Stage};
+use crate::driver::gate::{Candidate, Refusal};
+use crate::driver::shared::{BURST, Core, Shared};
 use crate::driver::wait::Deadline;
 use crate::error::{PublishError, shown};
 use crate::request::subscribe_to_replies;
@@ -24,8 +25,8 @@ impl Outgoing<'_> {
         }
         let size = self.size();
         let mut core = shared.core();
-        // Nearly always one comparison; the messages in between find out again why there is no more.
-        if core.batch.len() + size >= core.free_until
+        // Nearly always one comparison; the others find out what is in their way, if anything is.
+        if !core.gate.is_free(core.batch.len() + size)
             && let Some(answer) = self.consider(&mut core, shared, size, waker)
         {
             return answer;
@@ -37,7 +38,7 @@ impl Outgoing<'_> {
             None => core.batch.publish(&self.subject.0, reply, self.header_map(), &self.payload),
             Some(block) => core.batch.forward(&self.subject.0, reply, block, &self.payload),
         }
-        let waker = core.note_published(size, idle);
+        let waker = core.note_published(idle);
         drop(core);
         if let Some(waker) = subscribed.or(waker) {
             waker.wake();
@@ -60,18 +61,17 @@ impl Outgoing<'_> {
             return Some(Admission::Refused(error));
         }
         if core.up
-            && core.moving.is_some_and(|newest| self.request > newest)
+            && core.gate.holds_back(self.request)
             && let Some(waker) = waker
         {
             // Its reply might come when the server has been left.
             core.room.push(waker.clone());
             return Some(Admission::Wait);
         }
-        let room = shared.config.outbox_limit.saturating_sub(core.ledger.in_flight_bytes);
-        if core.batch.len() + size > room || core.batch.weight() >= BURST {
-            return self.full(core, shared, size, waker);
+        let crowds = !core.batch.is_empty() && core.batch.weight() + self.weight(size) > BURST;
+        if core.batch.len() + size > core.gate.room() || crowds {
+            return self.full(core, shared, size, crowds, waker);
         }
-        core.free_until = core.unconditional(room);
         None
     }
 
@@ -80,31 +80,32 @@ impl Outgoing<'_> {
     }
 
     fn allowed(&self, core: &Core, size: usize) -> Result<(), PublishError> {
-        match &core.stage {
-            Stage::Open => {}
-            Stage::DrainingSubscriptions if self.request == 0 => {}
-            Stage::DrainingSubscriptions | Stage::DrainingPublishes => return Err(PublishError::Draining),
-            Stage::Closed(reason) => {
-                return Err(crate::ConnectionClosed { reason: reason.clone() }.into());
+        let has_headers =
+            self.header_map().is_some_and(|headers| !headers.is_empty()) || self.block().is_some();
+        let message = Candidate { size, has_headers, request: self.request };
+        core.gate.permits(message).map_err(|refusal| match refusal {
+            Refusal::Draining => PublishError::Draining,
+            Refusal::Closed(reason) => crate::ConnectionClosed { reason }.into(),
+            Refusal::TooLarge => {
+                PublishError::TooLarge { subject: self.shown(), size, max: core.gate.max_payload }
             }
-        }
-        if size > core.max_payload {
-            return Err(PublishError::TooLarge { subject: self.shown(), size, max: core.max_payload });
-        }
-        let has_headers = self.header_map().is_some_and(|headers| !headers.is_empty());
-        if !core.headers && (has_headers || self.block().is_some()) {
-            return Err(PublishError::HeadersUnsupported { subject: self.shown() });
-        }
-        Ok(())
+            Refusal::HeadersUnsupported => PublishError::HeadersUnsupported { subject: self.shown() },
+        })
     }
 
-    /// What to do about a message that would exceed a burst or the limit; `None` means to take it.
+    /// What the message, which has so many bytes, adds to a burst.
+    fn weight(&self, size: usize) -> usize {
+        size - self.payload.len() + self.payload.weight()
+    }
+
+    /// What to do about a message that exceeds the limit, or a burst, which it `crowds` then; `None` means to take it.
     #[cold]
     fn full(
         &mut self,
         core: &mut Core,
         shared: &Shared,
         size: usize,
+        crowds: bool,
         waker: Option<&Waker>,
     ) -> Option<Admission> {
         let config = &shared.config;
@@ -113,15 +114,15 @@ impl Outgoing<'_> {
         let patient = matches!(config.when_full, WhenFull::Wait(_));
         // While the driver writes, a whole burst waits for it; that is the ordinary pace of a fast publisher. Without
         // patience it lets the driver run once and then fills the buffer up to its limit.
-        let paced = waker.is_some() && core.up && core.batch.weight() >= BURST && (patient || !self.paced);
+        let paced = waker.is_some() && core.up && crowds && (patient || !self.paced);
         if !paced {
             // A message larger than the whole limit is taken when nothing else is buffered.
             if buffered + size <= limit || buffered == 0 {
                 return None;
             }
-            if config.when_full == WhenFull::DropOldest && core.ledger.in_flight_bytes + size <= limit {
+            if config.when_full == WhenFull::DropOldest && core.gate.in_flight_bytes + size <= limit {
                 // A share of the limit at once, so that a long outage does not move the whole buffer each time.
-                let keep = (limit - core.ledger.in_flight_bytes - size).min(limit / 8 * 7);
+                let keep = (limit - core.gate.in_flight_bytes - size).min(limit / 8 * 7);
                 let dropped = core.batch.drop_oldest(keep);
                 core.note_dropped(dropped);
                 return None;
@@ -214,7 +215,7 @@ pub(crate) fn post(
     }
     let idle = core.batch.is_empty();
     core.batch.publish(subject, reply, None, &outbox::Payload::Borrowed(payload));
-    let waker = core.note_published(size, idle);
+    let waker = core.note_published(idle);
     drop(core);
     waker.into_iter().for_each(Waker::wake);
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) subject: Subject<'a>,
     pub(crate) payload: outbox::Payload<'a>,
     pub(crate) reply: Option<Subject<'a>>,
-    headers: Option<HeaderMap>,
+    headers: Option<Cow<'a, HeaderMap>>,
     /// The number of the request that it carries, if any.
     pub(crate) request: u64,
     /// Its reply comes to the inbox of all requests.
@@ -68,7 +68,7 @@ impl<'a> Outgoing<'a> {
     // Not inlined, so that the builder around it is: it then stays where it is instead of being moved.
     #[inline(never)]
     pub(crate) fn header(&mut self, name: &str, value: &str) {
-        let headers = self.headers.get_or_insert_with(spare_headers);
+        let headers = self.headers.get_or_insert_with(spare_headers).to_mut();
         if let Err(error) = headers.append(name, value) {
             self.note_fault(error);
         }
@@ -111,10 +111,11 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    pub(crate) fn headers(&mut self, headers: HeaderMap) {
+    pub(crate) fn headers(&mut self, headers: Cow<'a, HeaderMap>) {
         match &mut self.headers {
             None => self.headers = Some(headers),
             Some(present) => {
+                let present = present.to_mut();
                 for (name, value) in headers.iter() {
                     if let Err(error) = present.append(name, value) {
                         self.rare.get_or_insert_default().fault.get_or_insert(error.into());
@@ -126,11 +127,11 @@ impl<'a> Outgoing<'a> {
 
     /// The headers, to be changed.
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.headers.get_or_insert_with(spare_headers)
+        self.headers.get_or_insert_with(spare_headers).to_mut()
     }
 
     pub(crate) fn header_map(&self) -> Option<&HeaderMap> {
-        self.headers.as_ref()
+        self.headers.as_deref()
     }
 
     #[cold]
@@ -194,7 +195,7 @@ impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn size(&self) -> usize {
         // Empty headers are not sent.
-        let headers = self.headers.as_ref().filter(|headers| !headers.is_empty());
+        let headers = self.header_map().filter(|headers| !headers.is_empty());
         let block = self.block().map_or(0, <[u8]>::len);
         block + headers.map_or(0, HeaderMap::encoded_len) + self.payload.as_slice().len()
     }
@@ -203,7 +204,7 @@ impl<'a> Outgoing<'a> {
     #[inline]
     pub(super) fn release_headers(&mut self) {
         if !self.again
-            && let Some(headers) = self.headers.take()
+            && let Some(Cow::Owned(headers)) = self.headers.take()
         {
             spare(headers);
         }
@@ -218,9 +219,10 @@ thread_local! {
 /// Room for headers up to this many bytes is worth keeping.
 const SPARE_ROOM: usize = 4096;
 
-fn spare_headers() -> HeaderMap {
+fn spare_headers<'a>() -> Cow<'a, HeaderMap> {
     // Room for a few headers at once, so that the usual message allocates once.
-    SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| HeaderMap::with_capacity(128))
+    let spare = SPARE.try_with(Cell::take).ok().flatten();
+    Cow::Owned(spare.unwrap_or_else(|| HeaderMap::with_capacity(128)))
 }
 
 fn spare(mut headers: HeaderMap) {

@@ -91,16 +91,23 @@ impl<S: Borrow<Shared>> Slot<S> {
 
     #[inline]
     fn enter(shared: S, message: &mut Outgoing<'_>, many: bool, after: Duration, cx: &Context<'_>) -> Self {
-        let deadline = instant_after(after);
         let subject = hash(&message.subject.0);
         let waker = cx.waker().clone();
-        let token = {
-            let requests = &mut shared.borrow().waits().requests;
-            let token = requests.open(subject, many, Some(deadline), Some(waker));
-            message.request = requests.newest();
+        let token = if many {
+            let deadline = instant_after(after);
+            let token = {
+                let requests = &mut shared.borrow().waits().requests;
+                let token = requests.open(subject, true, Some(deadline), Some(waker));
+                message.request = requests.newest();
+                token
+            };
+            shared.borrow().note_deadline(deadline);
+            token
+        } else {
+            let (token, number) = shared.borrow().open_request(subject, after, waker);
+            message.request = number;
             token
         };
-        shared.borrow().note_deadline(deadline);
         Self { shared, token, after, freed: false, many, own: None }
     }
 
@@ -134,6 +141,7 @@ impl<S: Borrow<Shared>> Slot<S> {
         self.shared.borrow().note_deadline(deadline);
     }
 
+    #[inline]
     pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
         let ended = self.shared.borrow().waits().requests.poll(self.token, cx);
         self.freed = !self.many && matches!(ended, Poll::Ready(Ok(_)));
@@ -148,6 +156,7 @@ impl<S: Borrow<Shared>> Slot<S> {
         self.poll_reply(cx).map(|ended| ended.map_err(|failure| self.error(failure, subject)))
     }
 
+    #[cold]
     pub(crate) fn error(&self, failure: Failure, subject: &[u8]) -> RequestError {
         match (failure, &self.own) {
             (Failure::InboxDenied, Some(own)) => RequestError::InboxDenied { inbox: shown(&own.reply) },
@@ -179,7 +188,7 @@ impl<S: Borrow<Shared>> Drop for Slot<S> {
 }
 
 fn ready(core: &Core) -> Result<(), RequestError> {
-    match &core.stage {
+    match &core.gate.stage {
         Stage::Open => Ok(()),
         Stage::Closed(reason) => Err(ConnectionClosed { reason: reason.clone() }.into()),
         _ => Err(RequestError::Draining),

@@ -86,6 +86,21 @@ rules! {
         assert_eq!(message.headers().unwrap().to_map(), map);
     }
 
+    async fn headers_given_by_reference_are_sent_and_stay_as_they_are(t: Target) {
+        let nc = t.client().await;
+        let mut sub = nc.subscribe(unique()).await.unwrap();
+        let map = HeaderMap::try_from([("a", "1"), ("b", "2")]).unwrap();
+        nc.publish(sub.subject(), "").headers(&map).await.unwrap();
+        nc.publish(sub.subject(), "").headers(&map).header("c", "3").await.unwrap();
+        nc.publish(sub.subject(), "").header("c", "3").headers(&map).await.unwrap();
+        assert_eq!(next(&mut sub).await.headers().unwrap().to_map(), map);
+        let mut more = [("a", "1"), ("b", "2"), ("c", "3")];
+        assert!(next(&mut sub).await.headers().unwrap().iter().eq(more));
+        more.rotate_right(1);
+        assert!(next(&mut sub).await.headers().unwrap().iter().eq(more));
+        assert_eq!(map, HeaderMap::try_from([("a", "1"), ("b", "2")]).unwrap());
+    }
+
     async fn every_allowed_character_of_a_name_passes(t: Target) {
         let nc = t.client().await;
         let mut sub = nc.subscribe(unique()).await.unwrap();

@@ -45,8 +45,14 @@ macro_rules! setup {
 }
 pub(crate) use setup;
 
+#[path = "../common/bare.rs"]
+mod bare;
+#[path = "../common/listening.rs"]
+mod listening;
+mod raw;
 mod support;
 mod target;
+mod wanted;
 
 mod after;
 mod auth;
@@ -58,6 +64,7 @@ mod confirmed;
 mod connect;
 mod context;
 mod drain;
+mod drain_subscription;
 mod events;
 mod fake;
 mod flush;
@@ -78,6 +85,7 @@ mod reconnect;
 mod request;
 mod request_many;
 mod responders;
+mod slots;
 mod slow_consumer;
 mod statistics;
 mod subscribe;

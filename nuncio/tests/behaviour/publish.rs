@@ -3,10 +3,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use nuncio::{HeaderMap, PublishError, WhenFull};
+use nuncio::{Client, CloseReason, HeaderMap, PublishError, WhenFull};
 
 use crate::support::*;
 use crate::target::{Setup, Target};
+
+/// Tries each way to publish a message that nearly always needs no second look: one of no bytes.
+async fn empty_messages(nc: &Client) -> Vec<Result<(), PublishError>> {
+    vec![
+        nc.publish("a", "").await,
+        nc.publish("a", ()).reply("b").await,
+        nc.publish("a", "").header("k", "v").await,
+        nc.try_publish("a", ""),
+        nc.publish("a", "").reply("b").try_send(),
+        nc.publish("a", "").header("k", "v").try_send(),
+    ]
+}
 
 rules! {
     async fn publishing_to_nobody_succeeds(t: Target) {
@@ -223,6 +235,26 @@ rules! {
         nc.close().await;
         let error = nc.publish("a", "").await.unwrap_err();
         assert!(matches!(error, PublishError::Closed(_)), "{error:?}");
+    }
+
+    async fn an_empty_message_on_a_closed_connection_is_refused(t: Target) {
+        let nc = t.client().await;
+        nc.publish("a", "").await.unwrap();
+        nc.close().await;
+        for refused in empty_messages(&nc).await {
+            assert!(matches!(&refused, Err(PublishError::Closed(e)) if e.reason == CloseReason::Closed), "{refused:?}");
+        }
+        assert_eq!(nc.statistics().published, 1);
+    }
+
+    async fn an_empty_message_on_a_drained_connection_is_refused(t: Target) {
+        let nc = t.client().await;
+        nc.publish("a", "").await.unwrap();
+        nc.drain().await.unwrap();
+        for refused in empty_messages(&nc).await {
+            assert!(matches!(&refused, Err(PublishError::Closed(e)) if e.reason == CloseReason::Drained), "{refused:?}");
+        }
+        assert_eq!(nc.statistics().published, 1);
     }
 
     async fn responding_without_a_reply_subject_fails(t: Target) {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use nuncio::{Backoff, Client, Connect, Event, Events, Message, Subscription, SubscriptionEnd};
+use nuncio::{Backoff, Client, Connect, Message, Subscription, SubscriptionEnd};
 use tokio::time::timeout;
+
+pub(crate) use crate::listening::*;
 
 /// What must happen has this long, on however busy a machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -67,40 +69,6 @@ pub(crate) async fn settle(clients: &[&Client]) {
             client.flush().await.unwrap();
         }
     }
-}
-
-/// The next event that `pick` wants.
-pub(crate) async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) -> T {
-    let mut seen = Vec::new();
-    let found = timeout(SOON, async {
-        loop {
-            let event = events.next().await.expect("no more events");
-            seen.push(event.clone());
-            if let Some(found) = pick(event) {
-                return found;
-            }
-        }
-    });
-    match found.await {
-        Ok(found) => found,
-        Err(_) => panic!("the event did not come, but: {seen:?}"),
-    }
-}
-
-/// Waits for a connection that stands again.
-pub(crate) async fn reconnected(events: &mut Events) {
-    event(events, |e| matches!(e, Event::Reconnected { .. }).then_some(())).await;
-}
-
-/// The events so far.
-pub(crate) fn so_far(events: &mut Events) -> Vec<Event> {
-    use futures_core::Stream as _;
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    let mut all = Vec::new();
-    while let std::task::Poll::Ready(Some(event)) = std::pin::Pin::new(&mut *events).poll_next(&mut cx) {
-        all.push(event);
-    }
-    all
 }
 
 /// Waits until something holds.

@@ -2,49 +2,15 @@
 
 use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use nuncio::{Client, CloseReason, ConnectError, Event, SubscriptionEnd};
 use tokio::runtime::Handle;
 
+use crate::bare::*;
 use crate::support::*;
 use crate::target::{Setup, Target};
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// The plainest of executors.
-fn block_on<F: Future>(future: F) -> F::Output {
-    assert!(Handle::try_current().is_err(), "this thread is to know nothing of tokio");
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
-/// Runs `work` on a bare thread while this runtime goes on.
-async fn bare<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, result) = tokio::sync::oneshot::channel();
-    let thread = std::thread::spawn(move || drop(done.send(work())));
-    let result = result.await;
-    match thread.join() {
-        Ok(()) => result.unwrap(),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-}
 
 /// Drops a value while its thread unwinds.
 fn drop_while_unwinding<T>(value: T) {
@@ -306,51 +272,6 @@ rules! {
         .await;
     }
 
-    async fn a_hundred_thousand_requests_that_time_out_leave_no_slot(t: Target) {
-        let nc = t.client().await;
-        let sub = nc.subscribe(unique()).limits(1, usize::MAX).await.unwrap();
-        nc.flush().await.unwrap();
-        for _ in 0..20 {
-            let subject = sub.subject().into_owned();
-            let mut requests: Vec<_> =
-                (0..5_000).map(|_| Box::pin(nc.request(&subject, "").timeout(Duration::from_millis(3)))).collect();
-            let mut open = requests.len();
-            std::future::poll_fn(|cx| {
-                requests.retain_mut(|request| match request.as_mut().poll(cx) {
-                    Poll::Ready(ended) => {
-                        assert!(ended.unwrap_err().is_timeout());
-                        false
-                    }
-                    Poll::Pending => true,
-                });
-                open = requests.len();
-                if open == 0 { Poll::Ready(()) } else { Poll::Pending }
-            })
-            .await;
-        }
-        assert_eq!(nc.statistics().requests, 0);
-        // Some may have waited for room in the outgoing buffer until their time was over.
-        assert!(nc.statistics().published > 50_000, "{:?}", nc.statistics());
-    }
-
-    async fn a_hundred_thousand_requests_that_are_cancelled_leave_no_slot(t: Target) {
-        let nc = t.client().await;
-        let sub = nc.subscribe(unique()).limits(1, usize::MAX).await.unwrap();
-        nc.flush().await.unwrap();
-        let subject = sub.subject().into_owned();
-        let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..100 {
-            let mut requests: Vec<_> = (0..1_000).map(|_| Box::pin(nc.request(&subject, "").timeout(SOON))).collect();
-            for request in &mut requests {
-                assert!(request.as_mut().poll(&mut cx).is_pending());
-            }
-            assert_eq!(nc.statistics().requests, 1_000);
-            drop(requests);
-            assert_eq!(nc.statistics().requests, 0);
-            nc.flush().await.unwrap();
-        }
-        assert_eq!(nc.statistics().subscriptions, 2);
-    }
 }
 
 /// Makes one of each public type and has it dropped on a bare thread.

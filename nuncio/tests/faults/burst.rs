@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nuncio::{Backoff, Connect};
+
 use crate::evil::{Peer, Stage, limited, script};
 
 /// More than go on at once, and few enough that one read takes their replies.
@@ -24,10 +26,11 @@ async fn answer_all(peer: &mut Peer) {
     peer.say(burst).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn requests_answered_in_one_burst_all_go_on_though_the_connection_breaks_meanwhile() {
-    let stage = Stage::new([script(|mut peer| async move { answer_all(&mut peer).await })]).await;
-    let nc = limited("connecting", stage.connect().reconnect(false).into_future()).await.unwrap();
+/// Answers a burst and breaks the connection of such a client.
+async fn break_after_a_burst(configure: impl FnOnce(Connect) -> Connect) {
+    let silent = script(|_peer| std::future::pending());
+    let stage = Stage::new([script(|mut peer| async move { answer_all(&mut peer).await }), silent]).await;
+    let nc = limited("connecting", configure(stage.connect()).into_future()).await.unwrap();
     let requests: Vec<_> = (0..REQUESTS)
         .map(|_| {
             let nc = nc.clone();
@@ -43,6 +46,14 @@ async fn requests_answered_in_one_burst_all_go_on_though_the_connection_breaks_m
         let reply = limited("a reply", request).await.unwrap().unwrap();
         assert_eq!(reply.text(), Ok(number.to_string().as_str()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_answered_in_one_burst_all_go_on_though_the_connection_breaks_meanwhile() {
+    // For good, and with an attempt at a server that says nothing and another a long time later.
+    break_after_a_burst(|connect| connect.reconnect(false)).await;
+    let later = Duration::from_secs(24 * 3600);
+    break_after_a_burst(|connect| connect.backoff(Backoff::fixed(later, Duration::ZERO))).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use nuncio::{Client, Event, PublishError, WhenFull};
+use nuncio::{Backoff, Client, Event, PublishError, WhenFull};
 use tokio::time::Instant;
 
 use crate::clock::pass;
 use crate::down::{Away, down};
-use crate::evil::{event, limited};
+use crate::evil::{Stage, event, limited, lost, script};
 
 /// 100 bytes on the wire: `PUB s 84\r\n`, the payload, CRLF.
 fn hundred(n: u8) -> Vec<u8> {
@@ -188,5 +188,36 @@ async fn a_publish_that_waits_for_a_server_that_does_not_read_goes_on_when_the_c
     limited("the publisher", publisher).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     assert_eq!(nc.statistics().published, 160);
+    add_up(&nc);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_written_counts_against_the_limit_until_it_is_written_or_the_connection_lost() {
+    let (cut, told) = tokio::sync::oneshot::channel::<()>();
+    let unread = script(|mut peer| async move {
+        peer.shake_hands().await;
+        let _ = told.await;
+    });
+    let silent = script(|_peer| std::future::pending());
+    let stage = Stage::new([unread, silent]).await.capacity(250);
+    let later = Backoff::fixed(Duration::from_secs(24 * 3600), Duration::ZERO);
+    let connect = stage.connect().backoff(later).outbox_limit(1000).when_full(WhenFull::Fail);
+    let nc = limited("connecting", connect.into_future()).await.unwrap();
+    let mut events = nc.events();
+    for n in 0..10 {
+        nc.publish("s", hundred(n)).await.unwrap();
+    }
+    pass(Duration::from_millis(10)).await;
+    let full = Err(PublishError::Full { buffered: 1000, limit: 1000 });
+    assert_eq!(nc.publish("s", hundred(10)).await, full, "the connection has all of it in hand");
+    assert_eq!((nc.statistics().buffered, nc.statistics().buffered_bytes), (10, 1000));
+    drop(cut);
+    lost(&mut events, "the loss").await;
+    // Two were written, the third one half.
+    assert_eq!((nc.statistics().buffered, nc.statistics().buffered_bytes), (7, 700));
+    for n in 0..3 {
+        nc.publish("s", hundred(n)).await.unwrap();
+    }
+    assert_eq!(nc.publish("s", hundred(10)).await, full);
     add_up(&nc);
 }

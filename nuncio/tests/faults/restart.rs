@@ -1,55 +1,14 @@
-//! Real servers that stop, crash, freeze, move and refuse.
+//! Real servers that stop, crash and freeze.
 
 use std::time::{Duration, Instant};
 
-use nuncio::{
-    Backoff, Client, CloseReason, Connect, ConnectError, DisconnectCause, Event, Events, ServerError,
-    Subscription, SubscriptionEnd,
-};
-use nuncio_testkit::{Cluster, NatsServer, eventually, eventually_async};
-use serde_json::Value;
+use nuncio::{Client, CloseReason, ConnectError, DisconnectCause, Event, Subscription, SubscriptionEnd};
+use nuncio_testkit::{NatsServer, eventually, eventually_async};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// Reconnects without much delay and for ever.
-fn connect(server: &NatsServer) -> Connect {
-    nuncio::connect(server.url())
-        .max_reconnects(None)
-        .backoff(Backoff::fixed(Duration::from_millis(20), Duration::from_millis(20)))
-}
-
-async fn within<F: Future>(what: &str, future: F) -> F::Output {
-    timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"))
-}
-
-async fn event<T>(events: &mut Events, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
-    within(what, async {
-        loop {
-            let event = events.next().await.unwrap_or_else(|| panic!("{what}: no such event"));
-            if let Some(found) = pick(&event) {
-                return found;
-            }
-        }
-    })
-    .await
-}
-
-fn cause(event: &Event) -> Option<DisconnectCause> {
-    match event {
-        Event::Disconnected { cause, .. } => Some(cause.clone()),
-        _ => None,
-    }
-}
-
-fn reconnected(event: &Event) -> Option<String> {
-    match event {
-        Event::Reconnected { server } => Some(server.clone()),
-        _ => None,
-    }
-}
+use crate::real::*;
 
 fn collect(mut subscription: Subscription) -> JoinHandle<Vec<u64>> {
     tokio::spawn(async move {
@@ -59,12 +18,6 @@ fn collect(mut subscription: Subscription) -> JoinHandle<Vec<u64>> {
         }
         numbers
     })
-}
-
-/// The connections that the server shows, with their subscriptions.
-async fn connz(server: &NatsServer) -> Option<Vec<Value>> {
-    let connz: Value = serde_json::from_str(&server.connz().await.ok()?).ok()?;
-    Some(connz["connections"].as_array()?.clone())
 }
 
 /// Until the load has gone on for so many messages.
@@ -241,156 +194,6 @@ async fn a_maximum_counts_over_restarts() {
     eventually_async("the end of it", LIMIT, async || (subscribed(&server).await? == 0).then_some(()))
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn a_client_of_a_cluster_moves_to_a_server_that_it_was_told_of() {
-    let mut cluster = Cluster::of(3).start().await.unwrap();
-    let node = |cluster: &Cluster, nc: &Client| {
-        let server = nc.server().unwrap();
-        cluster.nodes().iter().position(|node| node.addr() == server).unwrap()
-    };
-    let nc = connect(cluster.node(0).unwrap()).await.unwrap();
-    let mut s = nc.subscribe("s").await.unwrap();
-    nc.flush().await.unwrap();
-    let mut events = nc.events();
-    for _ in 0..2 {
-        let at = node(&cluster, &nc);
-        cluster.kill(at).unwrap();
-        event(&mut events, "the loss", cause).await;
-        let server = event(&mut events, "the move", reconnected).await;
-        let now = node(&cluster, &nc);
-        assert_ne!(now, at);
-        assert_eq!(cluster.node(now).unwrap().addr(), server);
-        cluster.restart(at).await.unwrap();
-        cluster.meshed(LIMIT).await.unwrap();
-    }
-    // From another node than the client's.
-    let now = node(&cluster, &nc);
-    let from = connect(cluster.node((now + 1) % 3).unwrap()).ignore_discovered_servers(true).await.unwrap();
-    let heard = async || {
-        from.publish("s", "across").await.ok()?;
-        s.next_timeout(Duration::from_millis(100)).await
-    };
-    let message = within("a message", async {
-        let mut heard = heard;
-        loop {
-            if let Some(message) = heard().await {
-                return message;
-            }
-        }
-    });
-    assert_eq!(message.await.payload(), b"across");
-}
-
-#[tokio::test]
-async fn a_client_that_ignores_discovered_servers_stays_with_those_given() {
-    let mut cluster = Cluster::of(2).start().await.unwrap();
-    let nc = connect(cluster.node(0).unwrap()).ignore_discovered_servers(true).await.unwrap();
-    let mut events = nc.events();
-    cluster.kill(0).unwrap();
-    let dialled = |event: &Event| match event {
-        Event::Reconnecting { server, .. } => Some(server.clone()),
-        _ => None,
-    };
-    for _ in 0..5 {
-        let server = event(&mut events, "a dial", dialled).await;
-        assert_eq!(server, cluster.node(0).unwrap().addr());
-    }
-    cluster.restart(0).await.unwrap();
-    event(&mut events, "the return", reconnected).await;
-}
-
-#[tokio::test]
-async fn a_lame_duck_is_told_of_and_left_for_another_server() {
-    let mut cluster = Cluster::of(2)
-        .config("lame_duck_grace_period: \"1s\"\nlame_duck_duration: \"30s\"")
-        .start()
-        .await
-        .unwrap();
-    let nc = connect(cluster.node(0).unwrap()).await.unwrap();
-    let mut events = nc.events();
-    cluster.node_mut(0).unwrap().lame_duck().await.unwrap();
-    let lame = |event: &Event| match event {
-        Event::LameDuck { server } => Some(server.clone()),
-        _ => None,
-    };
-    assert_eq!(event(&mut events, "the news", lame).await, cluster.node(0).unwrap().addr());
-    nc.force_reconnect();
-    assert_eq!(event(&mut events, "the move", reconnected).await, cluster.node(1).unwrap().addr());
-    nc.flush().await.unwrap();
-}
-
-const PASSWORDS: [&str; 2] = ["before", "after"];
-
-fn users(password: &str) -> String {
-    format!("authorization {{ user: u, password: {password} }}\n")
-}
-
-#[tokio::test]
-async fn credentials_refused_twice_end_the_connection() {
-    let mut server = NatsServer::builder().config(users(PASSWORDS[0])).start().await.unwrap();
-    let nc = connect(&server).user_and_password("u", PASSWORDS[0]).await.unwrap();
-    let mut s = nc.subscribe("s").await.unwrap();
-    let mut events = nc.events();
-    nc.flush().await.unwrap();
-    server.set_config(users(PASSWORDS[1]));
-    server.reload().await.unwrap();
-    let reason = within("the end", nc.closed()).await;
-    let CloseReason::Rejected { server: at, error } = &reason else { panic!("{reason:?}") };
-    assert_eq!((at, error), (&server.addr(), &ServerError::AuthorizationViolation));
-    assert!(s.next().await.is_none());
-    let mut refused = 0;
-    while let Some(event) = events.next().await {
-        refused += u32::from(matches!(event, Event::ConnectFailed { error, .. } if error.is_auth()));
-    }
-    assert_eq!(refused, 2);
-    assert!(server.is_running());
-}
-
-#[tokio::test]
-async fn credentials_that_become_right_again_are_tried_where_asked_for() {
-    let mut server = NatsServer::builder().config(users(PASSWORDS[0])).start().await.unwrap();
-    let connect = connect(&server).user_and_password("u", PASSWORDS[0]).ignore_auth_error_abort(true);
-    let nc = connect.await.unwrap();
-    let mut events = nc.events();
-    nc.flush().await.unwrap();
-    server.set_config(users(PASSWORDS[1]));
-    server.reload().await.unwrap();
-    let refusal = |event: &Event| matches!(event, Event::ConnectFailed { .. }).then_some(());
-    for _ in 0..4 {
-        event(&mut events, "a refusal", refusal).await;
-    }
-    server.set_config(users(PASSWORDS[0]));
-    server.reload().await.unwrap();
-    event(&mut events, "the return", reconnected).await;
-    nc.flush().await.unwrap();
-}
-
-#[tokio::test]
-async fn wrong_credentials_are_a_typed_error_at_once() {
-    let server = NatsServer::builder().config(users(PASSWORDS[0])).start().await.unwrap();
-    for connect in
-        [connect(&server), connect(&server).user_and_password("u", "wrong"), connect(&server).token("t")]
-    {
-        let error = within("a refusal", connect.into_future()).await.unwrap_err();
-        assert!(error.is_auth() && !error.is_retryable(), "{error:?}");
-        assert!(!error.to_string().contains("wrong"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_full_server_refuses_and_is_tried_again() {
-    let server = NatsServer::builder().config("max_connections: 1").start().await.unwrap();
-    let first = connect(&server).await.unwrap();
-    let error = within("a refusal", connect(&server).into_future()).await.unwrap_err();
-    assert!(matches!(&error, ConnectError::Refused { error: ServerError::MaxConnections, .. }), "{error:?}");
-    assert!(error.is_retryable());
-    let second = connect(&server).retry_on_initial_connect(true).await.unwrap();
-    let mut events = second.events();
-    first.close().await;
-    event(&mut events, "room", |event| matches!(event, Event::Connected { .. }).then_some(())).await;
-    second.flush().await.unwrap();
 }
 
 #[tokio::test]

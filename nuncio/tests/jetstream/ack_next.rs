@@ -1,23 +1,12 @@
 //! Acknowledging a message and taking the next one in one step.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuncio::Client;
-use nuncio::jetstream::{AckError, ConsumeEnd, Consumer, JetStream, JsMessage};
+use nuncio::jetstream::{AckError, ConsumeEnd, JsMessage};
 use nuncio_testkit::{Cut, Proxy, eventually_async};
 
 use crate::support::*;
-
-async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
-    stream(nc, "S", "").await;
-    consumer(nc, "S", "C", more).await;
-    fill(nc, "S", messages).await;
-    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
-}
-
-async fn one(consumer: &Consumer) -> JsMessage {
-    soon(consumer.next()).await.unwrap().expect("there is a message")
-}
 
 async fn floor(nc: &Client) -> u64 {
     consumer_info(nc, "S", "C").await["ack_floor"]["stream_seq"].as_u64().unwrap()
@@ -85,28 +74,32 @@ async fn a_lost_connection_only_delays_it() {
 
 #[tokio::test]
 async fn it_asks_again_under_a_new_leader() {
+    const WHOLE: Duration = Duration::from_secs(30);
     let (_server, nc, js) = start().await;
     let consumer = bound(&nc, &js, 1, "").await;
     let message = one(&consumer).await;
     // From here on the consumer is played by the test.
     raw(&nc, "CONSUMER.DELETE.S.C", "").await;
     let mut acks = nc.subscribe("$JS.ACK.S.C.>").confirmed().await.unwrap();
+    let began = Instant::now();
     let playing = async {
         let first = acks.next().await.unwrap();
         let change = nuncio::HeaderMap::with_status(409, "Leadership Change").unwrap();
         first.respond("").headers(change).await.unwrap();
         let second = acks.next().await.unwrap();
         second.respond("2").await.unwrap();
-        [first, second].map(|asked| {
+        let took = began.elapsed();
+        let asked = [first, second].map(|asked| {
             let body = asked.text().unwrap().strip_prefix("+NXT ").unwrap();
             serde_json::from_str::<serde_json::Value>(body).unwrap()
-        })
+        });
+        (asked, took)
     };
-    let (next, asked) = both(message.ack_next(), playing).await;
+    let (next, (asked, took)) = both(message.ack_next(), playing).await;
     assert_eq!(next.unwrap().unwrap().text().unwrap(), "2");
-    let expires = asked.each_ref().map(|body| body["expires"].as_u64().unwrap());
-    assert!(expires[0] <= 30_000_000_000 && expires[0] > expires[1], "{asked:?}");
-    assert!(expires[1] > 20_000_000_000, "in the time that is left: {asked:?}");
+    let expires = asked.each_ref().map(|body| Duration::from_nanos(body["expires"].as_u64().unwrap()));
+    assert!(expires[0] <= WHOLE && expires[0] > expires[1], "{asked:?}");
+    assert!(expires[1] + took >= WHOLE, "in the time that is left after {took:?}: {asked:?}");
     assert!(
         asked.iter().all(|body| body["batch"] == 1 && body["idle_heartbeat"] == 2_000_000_000u64),
         "{asked:?}"

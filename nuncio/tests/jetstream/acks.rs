@@ -5,21 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nuncio::Client;
-use nuncio::jetstream::{Ack, AckError, Consumer, JetStream, JsMessage};
+use nuncio::jetstream::{Ack, AckError, Consumer, JsMessage};
 use nuncio_testkit::{NatsServer, eventually_async};
 
 use crate::support::*;
-
-async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
-    stream(nc, "S", "").await;
-    consumer(nc, "S", "C", more).await;
-    fill(nc, "S", messages).await;
-    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
-}
-
-async fn one(consumer: &Consumer) -> JsMessage {
-    soon(consumer.next()).await.unwrap().expect("there is a message")
-}
 
 async fn none(consumer: &Consumer) -> bool {
     soon(consumer.next().timeout(Duration::from_millis(100)).into_future()).await.unwrap().is_none()

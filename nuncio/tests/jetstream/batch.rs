@@ -1,7 +1,7 @@
 //! Messages that are stored together or not at all.
 
 use nuncio::Client;
-use nuncio::jetstream::{BatchError, ErrorCode, JetStream, OptionError, PublishError};
+use nuncio::jetstream::{BatchError, ErrorCode, Feature, JetStream, OptionError, PublishError};
 
 use crate::support::*;
 
@@ -52,9 +52,9 @@ async fn a_batch_may_be_committed_without_another_message() {
     batch.add("S.b", "x").await.unwrap();
     let outcome = batch.finish("S.c").await;
     if level() < 4 {
-        let error = outcome.unwrap_err();
-        assert_eq!(error.api_error().unwrap().err_code, ErrorCode::ATOMIC_PUBLISH_INVALID_BATCH_COMMIT);
-        assert_eq!(count(&nc, "S").await, 0, "nothing is stored where that is not known");
+        not_sent_for(outcome, Feature::BatchEnd, level());
+        // It is not over for that.
+        assert_eq!(batch.commit("S.c", "x").await.unwrap().count, Some(3));
         return;
     }
     let ack = outcome.unwrap();
@@ -103,14 +103,20 @@ async fn a_stream_that_allows_no_batch_refuses_the_first_message() {
     let (_server, nc, js) = start().await;
     stream(&nc, "S", "").await;
     let mut batch = js.batch();
-    let error = batch.add("S.a", "x").await.unwrap_err();
+    let outcome = batch.add("S.a", "x").await;
     if level() < 2 {
-        // Such a server knows no batches, and stores what it gets.
+        not_sent_for(outcome, Feature::AtomicPublish, level());
+        not_sent_for(js.batch().commit("S.a", "x").await, Feature::AtomicPublish, level());
+        assert_eq!(count(&nc, "S").await, 0);
+        // A server that does not tell its level, and knows no batches, stores what it gets.
+        let elsewhere = nc.jetstream().prefix("elsewhere");
+        let error = elsewhere.batch().add("S.a", "x").await.unwrap_err();
         assert!(error.is_stored_unknown(), "{error:?}");
         assert!(error.to_string().contains("the server knows no batches"), "{error}");
         assert_eq!(count(&nc, "S").await, 1);
         return;
     }
+    let error = outcome.unwrap_err();
     assert_eq!(error.api_error().unwrap().err_code, ErrorCode(10174));
     let error = batch.add("S.a", "x").await.unwrap_err();
     assert_eq!(option(&error), &OptionError::Batch(BatchError::Over));

@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
-use nuncio::jetstream::{ConsumeEnd, ConsumeError, ConsumeEvent, Consumer, JetStream, Messages};
+use nuncio::jetstream::{ConsumeEnd, ConsumeError, ConsumeEvent, Messages};
 use nuncio::{Auth, Client, SubscriptionEnd};
 use nuncio_testkit::{NatsServer, eventually_async};
 
 use crate::support::*;
-
-async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
-    stream(nc, "S", "").await;
-    consumer(nc, "S", "C", more).await;
-    fill(nc, "S", messages).await;
-    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
-}
 
 async fn take(messages: &mut Messages, count: u64) -> Vec<u64> {
     let mut numbers = Vec::new();

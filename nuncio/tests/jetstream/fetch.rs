@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
-use nuncio::Client;
-use nuncio::jetstream::{ConsumeEnd, ConsumeError, Consumer, Fetched, JetStream};
+use nuncio::jetstream::{ConsumeEnd, ConsumeError, Fetched};
 
 use crate::support::*;
-
-async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
-    stream(nc, "S", "").await;
-    consumer(nc, "S", "C", more).await;
-    fill(nc, "S", messages).await;
-    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
-}
 
 async fn texts(batch: &mut Fetched) -> Vec<String> {
     let mut texts = Vec::new();

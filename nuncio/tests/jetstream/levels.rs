@@ -10,7 +10,7 @@ use nuncio_testkit::NatsServer;
 
 use crate::support::*;
 
-async fn old(version: &str) -> (NatsServer, nuncio::Client, JetStream) {
+pub(crate) async fn old(version: &str) -> (NatsServer, nuncio::Client, JetStream) {
     let server = NatsServer::builder().version(version).jetstream().start().await.unwrap();
     let nc = client(server.url()).await;
     let js = nc.jetstream().timeout(SOON);
@@ -79,10 +79,11 @@ async fn the_server_has_the_level_of_its_version() {
     assert_eq!(told, u64::from(level()));
 }
 
-/// Repeated schedules are part of publishing, and refused by the server itself.
 #[tokio::test]
 async fn whatever_needs_a_newer_server_is_refused_with_the_level_that_it_needs() {
-    let newer = |feature: &&Feature| feature.level() > level() && **feature != Feature::RepeatedSchedules;
+    // Options of messages are in a module of their own.
+    let published = [Feature::ExpectedSubject, Feature::RepeatedSchedules, Feature::BatchEnd];
+    let newer = |feature: &&Feature| feature.level() > level() && !published.contains(feature);
     for feature in Feature::ALL.iter().filter(newer) {
         assert!(!offered(*feature).await, "{feature:?}");
     }

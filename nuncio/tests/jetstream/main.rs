@@ -8,6 +8,8 @@
     clippy::string_slice
 )]
 
+#[path = "../common/bare.rs"]
+mod bare;
 #[allow(dead_code, reason = "each module needs some of it")]
 mod support;
 
@@ -39,6 +41,7 @@ mod pace;
 mod peers;
 mod priority;
 mod publish;
+mod publish_levels;
 mod publisher;
 mod push;
 mod restarts;

@@ -3,19 +3,11 @@
 use std::time::Duration;
 
 use nuncio::Client;
-use nuncio::jetstream::{Consumer, JetStream};
 use nuncio_testkit::eventually_async;
 
 use crate::support::*;
 
 const OVERFLOW: &str = r#""priority_groups":["A"],"priority_policy":"overflow""#;
-
-async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
-    stream(nc, "S", "").await;
-    consumer(nc, "S", "C", more).await;
-    fill(nc, "S", messages).await;
-    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
-}
 
 async fn waiting(nc: &Client, pulls: u64) {
     let waiting = async || (consumer_info(nc, "S", "C").await["num_waiting"] == pulls).then_some(());

@@ -2,20 +2,17 @@
 
 use std::fmt::Debug;
 use std::future::{Future, IntoFuture};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, SystemTime};
 
 use nuncio::jetstream::{
-    AckPolicy, ConsumerConfig, DirectGetRequest, Error, Feature, JetStream, PersistenceMode, PriorityPolicy,
-    SourceConsumer, StreamConfig, StreamSource,
+    AckPolicy, Consumer, ConsumerConfig, DirectGetRequest, Error, Feature, JetStream, JsMessage,
+    PersistenceMode, PriorityPolicy, PublishError, SourceConsumer, StreamConfig, StreamSource,
 };
 use nuncio::{Backoff, Client};
 use nuncio_testkit::{NatsServer, default_version, eventually_async};
 use serde_json::Value;
-use tokio::runtime::Handle;
+
+pub(crate) use crate::bare::*;
 
 /// What must happen has this long, on however busy a machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -58,6 +55,18 @@ pub(crate) fn too_low<T: Debug>(outcome: Result<T, Error>, feature: Feature, ser
     let error = outcome.unwrap_err();
     let expected = Error::Level { feature: feature.name().into(), needed: feature.level(), server };
     assert_eq!(error, expected);
+    let text = format!("needs level {} of the JetStream API, the server has {server}", feature.level());
+    assert!(error.to_string().contains(&text), "{error}");
+}
+
+/// Checks that a message was not sent, for the level that the feature needs and the servers of the tests have not.
+pub(crate) fn not_sent_for<T: Debug>(outcome: Result<T, PublishError>, feature: Feature, server: u32) {
+    let error = outcome.unwrap_err();
+    let PublishError::Level { feature: named, needed, server: told, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((*named, *needed, *told), (feature, feature.level(), server));
+    assert!(!error.is_stored_unknown() && !error.is_retryable());
     let text = format!("needs level {} of the JetStream API, the server has {server}", feature.level());
     assert!(error.to_string().contains(&text), "{error}");
 }
@@ -255,34 +264,15 @@ pub(crate) fn holds(kept: &Value, wanted: &Value) -> bool {
     }
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
+/// A stream with so many messages, and a consumer of it with a configuration.
+pub(crate) async fn bound(nc: &Client, js: &JetStream, messages: u64, more: &str) -> Consumer {
+    stream(nc, "S", "").await;
+    consumer(nc, "S", "C", more).await;
+    fill(nc, "S", messages).await;
+    js.bind_stream("S").unwrap().consumer("C").await.unwrap()
 }
 
-/// The plainest of executors, for threads that know nothing of tokio.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    assert!(Handle::try_current().is_err(), "this thread is to know nothing of tokio");
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
-/// Runs `work` on a bare thread while this runtime goes on.
-pub(crate) async fn bare<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, result) = tokio::sync::oneshot::channel();
-    let thread = std::thread::spawn(move || drop(done.send(work())));
-    let result = result.await;
-    match thread.join() {
-        Ok(()) => result.unwrap(),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
+/// The next message of a consumer, which has to come.
+pub(crate) async fn one(consumer: &Consumer) -> JsMessage {
+    soon(consumer.next()).await.unwrap().expect("there is a message")
 }

@@ -8,6 +8,8 @@ use nuncio_testkit::{Authority, Identity, NatsServer, Readiness, ServerBuilder};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
+pub(crate) use crate::listening::*;
+
 /// What must happen has this long, on however busy a machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -122,28 +124,6 @@ pub(crate) async fn next(subscription: &mut Subscription) -> String {
     let message =
         timeout(SOON, subscription.next()).await.expect("no message").expect("the subscription ended");
     String::from_utf8_lossy(message.payload()).into_owned()
-}
-
-/// The next event that `pick` wants.
-pub(crate) async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) -> T {
-    let mut seen = Vec::new();
-    let found = timeout(SOON, async {
-        loop {
-            let event = events.next().await.expect("no more events");
-            seen.push(event.clone());
-            if let Some(found) = pick(event) {
-                return found;
-            }
-        }
-    });
-    match found.await {
-        Ok(found) => found,
-        Err(_) => panic!("the event did not come, but: {seen:?}"),
-    }
-}
-
-pub(crate) async fn reconnected(events: &mut Events) {
-    event(events, |e| matches!(e, Event::Reconnected { .. }).then_some(())).await;
 }
 
 /// The TLS problem of the next attempt that fails with one.

@@ -8,6 +8,8 @@
     clippy::string_slice
 )]
 
+#[path = "../common/listening.rs"]
+mod listening;
 mod support;
 
 #[cfg(feature = "websocket-deflate")]

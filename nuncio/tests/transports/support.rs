@@ -5,6 +5,8 @@ use std::time::Duration;
 use nuncio::{Backoff, Client, DisconnectCause, Event, Events, Message, Subscription};
 use tokio::time::timeout;
 
+pub(crate) use crate::listening::*;
+
 /// What must happen has this long, on however busy a machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -19,28 +21,6 @@ pub(crate) fn connect(url: impl Into<nuncio::Servers>) -> nuncio::Connect {
 /// The next message, which has to come.
 pub(crate) async fn next(subscription: &mut Subscription) -> Message {
     timeout(SOON, subscription.next()).await.expect("no message").expect("the subscription ended")
-}
-
-/// The next event that `pick` wants.
-pub(crate) async fn event<T>(events: &mut Events, mut pick: impl FnMut(Event) -> Option<T>) -> T {
-    let mut seen = Vec::new();
-    let found = timeout(SOON, async {
-        loop {
-            let event = events.next().await.expect("no more events");
-            seen.push(event.clone());
-            if let Some(found) = pick(event) {
-                return found;
-            }
-        }
-    });
-    match found.await {
-        Ok(found) => found,
-        Err(_) => panic!("the event did not come, but: {seen:?}"),
-    }
-}
-
-pub(crate) async fn reconnected(events: &mut Events) -> String {
-    event(events, |e| if let Event::Reconnected { server } = e { Some(server) } else { None }).await
 }
 
 pub(crate) async fn disconnected(events: &mut Events) -> DisconnectCause {

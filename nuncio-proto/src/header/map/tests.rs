@@ -166,3 +166,27 @@ fn error_names_the_header() {
     let error = map.append("trace", "x\n").unwrap_err().to_string();
     assert!(error.contains("\"trace\""), "{error}");
 }
+
+#[test]
+fn refused_entry_leaves_the_block_whole() {
+    let mut map = HeaderMap::with_capacity(128);
+    for map_has in ["NATS/1.0\r\n\r\n", "NATS/1.0\r\na: 1\r\n\r\n"] {
+        for (name, value) in
+            [("", "x"), ("a b", "x"), ("name", "a\r\nb"), ("name", "long enough for two words\n")]
+        {
+            assert!(map.append(name, value).is_err());
+            assert_eq!(wire(&map), map_has);
+        }
+        map.append("a", "1").unwrap();
+    }
+}
+
+#[test]
+fn entries_are_whole_wherever_the_room_ends() {
+    for room in 0..80 {
+        let mut map = HeaderMap::with_capacity(room);
+        map.append("name", "0123456789").unwrap().append("k", "v").unwrap().append("tab", "\t").unwrap();
+        assert_eq!(wire(&map), "NATS/1.0\r\nname: 0123456789\r\nk: v\r\ntab: \t\r\n\r\n");
+        assert_eq!(wire(&map.clone()), wire(&map));
+    }
+}

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::wire::base64;
-use crate::header::{HeaderError, HeaderMap, HeaderView};
+use crate::header::{HeaderError, HeaderMap, HeaderView, look_up};
 use crate::js::error::DecodeError;
 use crate::js::headers;
 use crate::js::time::Timestamp;
@@ -129,7 +129,7 @@ impl StoredMessage {
 
     /// The first value of a header; `None` if there is none or the headers are malformed.
     pub fn header(&self, name: &str) -> Option<&str> {
-        HeaderView::parse(self.header_block.as_deref()?).ok()?.get(name)
+        look_up(self.header_block.as_deref()?, name)
     }
 
     /// Its payload as text.

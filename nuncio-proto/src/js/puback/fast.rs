@@ -97,9 +97,9 @@ impl<'a> Scan<'a> {
         self.take(b'"')?;
         let len = self.0.iter().position(|b| matches!(b, b'"' | b'\\' | ..b' '))?;
         let (text, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        // Not a backslash or a control character, which need a closer look.
-        (self.next()? == b'"').then_some(text)
+        // Not a backslash or a control character, white space included, which need a closer look.
+        self.0 = rest.strip_prefix(b"\"")?;
+        Some(text)
     }
 
     fn number(&mut self) -> Option<u64> {

@@ -14,7 +14,7 @@ pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat};
 pub(crate) use statuses::final_end;
 
 use crate::js::hearing::Hearing;
-use crate::js::output::{End, Event, Output, Presence};
+use crate::js::output::{End, Event, Output};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
 use crate::js::time::to_nanos;
@@ -59,6 +59,8 @@ pub struct Pull {
     hearing: Hearing,
     retry_at: Option<Instant>,
     pace: Pace,
+    /// Nobody answered, or who did is gone: until something shows that the consumer is served again.
+    troubled: bool,
     refusals: u32,
     probing: bool,
     question: Option<Question>,
@@ -100,6 +102,7 @@ impl Pull {
             hearing: Hearing::new(now),
             retry_at: None,
             pace: Pace::of_pulls(config.seed),
+            troubled: false,
             refusals: 0,
             probing: false,
             question: None,
@@ -124,7 +127,7 @@ impl Pull {
         self.calm = false;
         self.delivered += 1;
         self.ledger.charge(size as u64);
-        if pin.is_some() || self.refusals > 0 {
+        if pin.is_some() || self.troubled {
             self.note_message(pin);
         }
         if self.config.stop_after.is_some_and(|after| self.delivered >= after) {
@@ -165,16 +168,6 @@ impl Pull {
         }
     }
 
-    /// What came of [`Output::Probe`].
-    pub fn probed(&mut self, presence: Presence) {
-        self.probing = false;
-        match presence {
-            Presence::ConsumerMissing => self.finish(End::ConsumerDeleted),
-            Presence::StreamMissing => self.finish(End::StreamDeleted),
-            Presence::Present | Presence::Unknown => {}
-        }
-    }
-
     /// Whether the application waits with nothing queued: only then silence means something.
     pub fn waiting(&mut self, waiting: bool, now: Instant) {
         self.hearing.wait(waiting, now);
@@ -212,6 +205,7 @@ impl Pull {
             let event = self.hearing.miss(now);
             self.tell(event);
             self.silences += 1;
+            self.troubled = true;
             // Servers before 2.11 do not answer a pull from a consumer that is not there.
             if self.silences.is_multiple_of(SILENCES) {
                 self.probe();
@@ -301,15 +295,9 @@ impl Pull {
 
     fn alive(&mut self) {
         self.pace.reset();
+        self.troubled = false;
         self.refusals = 0;
         self.silences = 0;
-    }
-
-    fn probe(&mut self) {
-        if !self.probing {
-            self.probing = true;
-            self.out.push_back(Output::Probe);
-        }
     }
 
     fn tell(&mut self, event: Event) {

@@ -1,9 +1,9 @@
-//! Asking whether pulls are still known when a server may be gone that says nothing.
+//! Asking whether pulls are still known when a server may be gone that says nothing, and whether the consumer is there.
 
 use std::time::{Duration, Instant};
 
 use super::{Body, Pull, Stage};
-use crate::js::output::Output;
+use crate::js::output::{End, Output, Presence};
 use crate::js::status::{PullStatus, StatusKind};
 
 /// How long an answer may take.
@@ -47,6 +47,7 @@ impl Pull {
         match status.kind {
             StatusKind::NoResponders | StatusKind::LeadershipChange | StatusKind::ServerShutdown => {
                 self.calm = false;
+                self.troubled = true;
                 self.ledger.clear();
                 self.pause(now, None);
             }
@@ -60,5 +61,22 @@ impl Pull {
     pub(super) fn unanswered(&self) -> Option<Instant> {
         let question = self.question.filter(|question| self.hearing.quiet_since() <= question.asked)?;
         Some(question.asked + PATIENCE)
+    }
+
+    pub(super) fn probe(&mut self) {
+        if !self.probing {
+            self.probing = true;
+            self.out.push_back(Output::Probe);
+        }
+    }
+
+    /// What came of [`Output::Probe`].
+    pub fn probed(&mut self, presence: Presence) {
+        self.probing = false;
+        match presence {
+            Presence::ConsumerMissing => self.finish(End::ConsumerDeleted),
+            Presence::StreamMissing => self.finish(End::StreamDeleted),
+            Presence::Present | Presence::Unknown => {}
+        }
     }
 }

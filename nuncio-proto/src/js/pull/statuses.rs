@@ -58,6 +58,7 @@ impl Pull {
     /// The leader that has the pulls is gone. Not all of them need be told of: one that reached it too late is lost.
     fn leaderless(&mut self, event: Event, now: Instant) {
         self.ledger.clear();
+        self.troubled = true;
         self.pause(now, Some(event));
     }
 
@@ -75,6 +76,7 @@ impl Pull {
             return;
         }
         self.refusals += 1;
+        self.troubled = true;
         let told = self.refusals.is_multiple_of(ATTEMPTS);
         self.pause(now, told.then_some(Event::NoResponders { attempts: self.refusals }));
         if told {

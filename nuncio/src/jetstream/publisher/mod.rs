@@ -110,7 +110,7 @@ impl PublisherBuilder<'_> {
     /// The publisher.
     pub fn build(self) -> Publisher {
         let state = State::new(self.messages, self.bytes);
-        Publisher { window: Window::new(self.js.client.clone(), self.patience, self.ids, state) }
+        Publisher { window: Window::new(self.js.clone(), self.patience, self.ids, state) }
     }
 }
 

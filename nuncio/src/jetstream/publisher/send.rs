@@ -18,6 +18,7 @@ use crate::error::{RequestError, shown};
 use crate::jetstream::PublishError;
 use crate::jetstream::attempts::Attempts;
 use crate::jetstream::draft::{Draft, message_options};
+use crate::jetstream::gate::Ask;
 use crate::request::not_sent;
 use crate::sync::lock;
 
@@ -29,7 +30,7 @@ use crate::sync::lock;
 ///
 /// # Errors
 ///
-/// [`PublishError`]: an option that cannot be, a message larger than the server allows, no room within the publisher's
+/// [`PublishError`]: an option that cannot be, or that needs newer servers, a message larger than the server allows, no room within the publisher's
 /// timeout, a connection that is draining or closed. A message that failed was not sent.
 ///
 /// # Cancel safety
@@ -46,6 +47,8 @@ pub struct Sending<'a> {
 #[derive(Debug)]
 enum State {
     New,
+    /// It waits for the level of the API, which it needs.
+    Asking(Ask),
     /// It waits for room in the window.
     Queued {
         turn: u64,
@@ -69,11 +72,16 @@ impl<'a> Sending<'a> {
 
     /// Hands the message over without waiting, for code that is not async.
     ///
+    /// It cannot ask for the level that an option needs. Where that is known of the connection, by [`JetStream::level`](crate::jetstream::JetStream::level) or
+    /// anything that was awaited and needed it, the option is checked; else the message is sent, and a server that is too old
+    /// stores it as if the option were not there.
+    ///
     /// # Errors
     ///
     /// As awaiting it, and [`PublishError::WindowFull`] or a full outgoing buffer where that would wait.
     pub fn try_send(mut self) -> Result<AckHandle, PublishError> {
         self.prepare()?;
+        self.draft.admitted(&self.window.js).unwrap_or(Ok(()))?;
         let Some((placed, token)) = self.place(None, None) else {
             return Err(self.full());
         };
@@ -211,12 +219,33 @@ impl Future for Sending<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            match &this.state {
+            match &mut this.state {
                 State::New => {
                     if let Err(error) = this.prepare() {
                         this.state = State::Over;
                         return Poll::Ready(Err(error));
                     }
+                    match this.draft.admitted(&this.window.js) {
+                        Some(Ok(())) => {}
+                        Some(Err(error)) => {
+                            this.state = State::Over;
+                            return Poll::Ready(Err(error));
+                        }
+                        None => {
+                            this.state =
+                                State::Asking(Ask::new(&this.window.js, this.window.patience.timeout));
+                            continue;
+                        }
+                    }
+                }
+                State::Asking(ask) => {
+                    let admitted = ready!(ask.poll(&this.draft, cx));
+                    this.state = State::New;
+                    if let Err(error) = admitted {
+                        this.state = State::Over;
+                        return Poll::Ready(Err(error));
+                    }
+                    continue;
                 }
                 State::Queued { .. } => {}
                 State::Placed { placed, token, .. } => {
@@ -244,7 +273,7 @@ impl Sending<'_> {
     /// Gives up what it waits for.
     fn leave(&mut self) {
         match mem::replace(&mut self.state, State::Over) {
-            State::New | State::Over => {}
+            State::New | State::Asking(_) | State::Over => {}
             State::Queued { turn, .. } => {
                 let next = lock(&self.window.state).leave(turn);
                 next.into_iter().for_each(Waker::wake);

@@ -9,17 +9,18 @@ use nuncio_proto::inbox::Token;
 use nuncio_proto::requests::Ended;
 
 use super::state::State;
+use crate::Message;
 use crate::driver::shared::{Failure, Shared, now};
 use crate::driver::wait::{Deadline, instant_after};
 use crate::error::PublishError;
+use crate::jetstream::JetStream;
 use crate::jetstream::attempts::Patience;
 use crate::publish::Outgoing;
 use crate::request::{Reply, hash, not_sent};
 use crate::sync::lock;
-use crate::{Client, Message};
 
 pub(super) struct Window {
-    client: Client,
+    pub(super) js: JetStream,
     pub(super) patience: Patience,
     /// Messages without an id get one.
     pub(super) ids: bool,
@@ -56,12 +57,12 @@ impl Wake for Poke {
 }
 
 impl Window {
-    pub(super) fn new(client: Client, patience: Patience, ids: bool, state: State) -> Arc<Self> {
+    pub(super) fn new(js: JetStream, patience: Patience, ids: bool, state: State) -> Arc<Self> {
         Arc::new_cyclic(|window| {
             let poke = Waker::from(Arc::new(Poke(Weak::clone(window))));
-            let group = client.handle.shared.waits().requests.open_group(poke.clone());
+            let group = js.client.handle.shared.waits().requests.open_group(poke.clone());
             Self {
-                client,
+                js,
                 patience,
                 ids,
                 group,
@@ -74,7 +75,7 @@ impl Window {
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.client.handle.shared
+        &self.js.client.handle.shared
     }
 
     /// Opens a slot for the answer to a message.

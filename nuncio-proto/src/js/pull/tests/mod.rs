@@ -5,6 +5,7 @@ mod recovery;
 mod statuses;
 
 use super::*;
+use crate::js::output::Presence;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MILLIS: Duration = Duration::from_millis(1);

@@ -38,7 +38,10 @@ fn a_silence_that_goes_on_asks_whether_the_consumer_is_there() {
     rig.pass(10 * SECOND);
     assert!(!asked(&mut rig));
     // Whatever is heard ends the row.
-    rig.status(4, "100 Idle Heartbeat");
+    rig.messages(1);
+    rig.pass(10 * SECOND);
+    assert!(!asked(&mut rig));
+    rig.status(5, "100 Idle Heartbeat");
     rig.pass(10 * SECOND);
     assert!(!asked(&mut rig));
     rig.pass(10 * SECOND);

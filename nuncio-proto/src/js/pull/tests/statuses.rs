@@ -296,3 +296,30 @@ fn a_status_without_an_id_is_of_the_oldest_pull() {
     rig.pull.status(None, &status, rig.now);
     assert_eq!(rig.batches(), [10]);
 }
+
+/// How long it waits after this status of the last pull.
+fn waits_after(rig: &mut Rig, line: &str) -> Duration {
+    let last = rig.pull.next_id() - 1;
+    rig.status(last, line);
+    rig.outputs();
+    let wait = rig.pull.deadline().unwrap() - rig.now;
+    rig.until_deadline();
+    assert_eq!(rig.batches().len(), 1, "it asks anew");
+    wait
+}
+
+#[test]
+fn a_message_shows_that_there_is_a_leader_and_the_next_one_is_asked_as_soon_as_the_first() {
+    for line in ["409 Leadership Change", "409 Server Shutdown", "503"] {
+        let mut rig = Rig::of(10);
+        rig.batches();
+        for _ in 0..12 {
+            assert!(waits_after(&mut rig, line) <= 250 * MILLIS, "{line}");
+            rig.messages(1);
+        }
+        for _ in 0..12 {
+            waits_after(&mut rig, line);
+        }
+        assert!(waits_after(&mut rig, line) >= SECOND, "{line}");
+    }
+}
