@@ -139,8 +139,7 @@ async fn ingest(nc: nuncio::Client, job: &Job) -> Result<Figures, Failed> {
         ingest.send("bench.subject", payload.clone()).await?;
     }
     let done = ingest.finish("bench.subject").await?;
-    let lost: u64 = done.lost.iter().map(|(from, to)| to - from).sum();
-    Ok(meter.stop(job.messages, done.sent - lost))
+    Ok(meter.stop(job.messages, done.stored()))
 }
 
 async fn consume(nc: nuncio::Client, job: &Job, ack: bool) -> Result<Figures, Failed> {

@@ -2,28 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use nuncio::jetstream::{EnsureOutcome, FieldChange};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::exit::Failure;
 use crate::jetstream::Named;
 use crate::output::{Output, Show};
 use crate::printable::printable;
-
-/// Fields that hold nanoseconds.
-const TIMES: [&str; 8] = [
-    "max_age",
-    "duplicate_window",
-    "subject_delete_marker_ttl",
-    "ack_wait",
-    "inactive_threshold",
-    "idle_heartbeat",
-    "max_expires",
-    "priority_timeout",
-];
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,24 +23,8 @@ pub(crate) enum Outcome {
     Conflict,
 }
 
-/// One field.
-#[derive(Debug, Serialize)]
-pub(crate) struct Change {
-    field: String,
-    from: Value,
-    to: Value,
-    fixed: bool,
-}
-
-impl From<FieldChange> for Change {
-    fn from(change: FieldChange) -> Self {
-        let FieldChange { field, from, to, fixed, .. } = change;
-        Self { field, from, to, fixed }
-    }
-}
-
 /// The fields in which two configurations differ, as the server tells of them, in the order of their names.
-pub(crate) fn differences(before: &Value, after: &Value) -> Vec<Change> {
+pub(crate) fn differences(before: &Value, after: &Value) -> Vec<FieldChange> {
     let fields =
         |config: &Value| config.as_object().into_iter().flatten().map(|(field, _)| field.clone()).collect();
     let mut all: BTreeSet<String> = fields(before);
@@ -62,8 +33,17 @@ pub(crate) fn differences(before: &Value, after: &Value) -> Vec<Change> {
     all.into_iter()
         .map(|field| (value(before, &field), value(after, &field), field))
         .filter(|(from, to, _)| from != to)
-        .map(|(from, to, field)| Change { field, from, to, fixed: false })
+        .map(|(from, to, field)| FieldChange::new(field, from, to))
         .collect()
+}
+
+/// One field.
+#[derive(Serialize)]
+struct Field<'a> {
+    field: &'a str,
+    from: &'a Value,
+    to: &'a Value,
+    fixed: bool,
 }
 
 #[derive(Serialize)]
@@ -71,47 +51,40 @@ struct Changed<'a> {
     #[serde(flatten)]
     what: &'a Named,
     outcome: Outcome,
-    changes: Vec<Change>,
+    #[serde(serialize_with = "fields")]
+    changes: Vec<FieldChange>,
+}
+
+fn fields<S: Serializer>(changes: &[FieldChange], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(changes.iter().map(|change| {
+        let FieldChange { field, from, to, fixed, .. } = change;
+        Field { field, from, to, fixed: *fixed }
+    }))
 }
 
 impl Show for Changed<'_> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let outcome = format!("{:?}", self.outcome).to_lowercase();
         writeln!(out, "{}: {outcome}", printable(&self.what.to_string()))?;
-        for Change { field, from, to, fixed } in &self.changes {
-            let mark = if *fixed { " (cannot be changed)" } else { "" };
-            let line = format!("{field}: {} -> {}{mark}", shown(field, from), shown(field, to));
-            writeln!(out, "  {}", printable(&line))?;
-        }
-        Ok(())
-    }
-}
-
-/// A value as people read it.
-fn shown(field: &str, value: &Value) -> String {
-    match (value, value.as_u64()) {
-        (Value::Null, _) => "unset".into(),
-        (_, Some(nanos)) if TIMES.contains(&field) => format!("{:?}", Duration::from_nanos(nanos)),
-        _ => value.to_string(),
+        self.changes.iter().try_for_each(|change| writeln!(out, "  {}", printable(&change.to_string())))
     }
 }
 
 /// Splits what the library says.
-pub(crate) fn of_library(outcome: EnsureOutcome) -> (Outcome, Vec<Change>) {
-    let (outcome, changes) = match outcome {
+pub(crate) fn of_library(outcome: EnsureOutcome) -> (Outcome, Vec<FieldChange>) {
+    match outcome {
         EnsureOutcome::Created => (Outcome::Created, Vec::new()),
         EnsureOutcome::Updated { diff } => (Outcome::Updated, diff),
         EnsureOutcome::Conflict { fields } => (Outcome::Conflict, fields),
         _ => (Outcome::Unchanged, Vec::new()),
-    };
-    (outcome, changes.into_iter().map(Change::from).collect())
+    }
 }
 
 /// Prints what was done. A conflict is a failure besides.
 pub(crate) fn show(
     what: &Named,
     outcome: Outcome,
-    changes: Vec<Change>,
+    changes: Vec<FieldChange>,
     out: &mut Output,
 ) -> Result<(), Failure> {
     let fixed: Vec<String> =

@@ -4,16 +4,17 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use clap::Args;
+use nuncio::jetstream::FieldChange;
 
 use crate::command::Job;
 use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::change::{self, Change, Outcome};
+use crate::jetstream::change::{self, Outcome};
 use crate::jetstream::target::Target;
 use crate::output::Output;
 
 /// What was done, and the fields that differ; nothing where the server does not say.
-pub(crate) type Done = Option<(Outcome, Vec<Change>)>;
+pub(crate) type Done = Option<(Outcome, Vec<FieldChange>)>;
 
 /// A target that has a configuration.
 pub(crate) trait Configured: Target {

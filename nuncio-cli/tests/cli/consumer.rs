@@ -124,6 +124,17 @@ async fn ensuring_makes_a_consumer_and_then_changes_what_differs() {
 }
 
 #[tokio::test]
+async fn a_consumer_that_cannot_be_as_wanted_is_left_as_it_is() {
+    let server = odd().await;
+    let ensure =
+        ["consumer", "ensure", "ORDERS", "odd", "--filter", "orders.odd", "--deliver", "new", "--json"];
+    let ran = run(of(&server, &ensure)).await;
+    assert_eq!((ran.code, &ran.json()[0]["outcome"]), (Some(1), &json!("conflict")), "{ran:?}");
+    assert!(ran.stderr.contains("\"odd\"") && ran.stderr.contains("deliver_policy"), "{ran:?}");
+    assert_eq!(info(&server, "odd").await["config"]["deliver_policy"], "all");
+}
+
+#[tokio::test]
 async fn what_a_consumer_that_was_put_back_is_changed_to_is_told() {
     let server = odd().await;
     let root = tempfile::tempdir().unwrap();

@@ -234,6 +234,8 @@ async fn messages_are_viewed_in_their_order_from_the_leader_or_any_replica() {
         assert_eq!(view, "1\n2\n");
         let view = fine(&server, &["stream", "view", "ORDERS", "--subject", "*.even", "--raw"]).await;
         assert_eq!(view, "0\n2\n4\n");
+        let second = object(&server, &["stream", "view", "ORDERS", "--from", "2", "--count", "1"]).await;
+        assert_eq!(second["headers"], json!({"n": ["1"]}), "what was published, and no more");
         fine(&server, &["stream", "edit", "ORDERS", "--allow-direct"]).await;
     }
 }

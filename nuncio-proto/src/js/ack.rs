@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::js::time::Timestamp;
+use crate::js::time::{Timestamp, to_nanos};
 
 /// What the reply subject of a message from a consumer tells about its delivery.
 ///
@@ -145,7 +145,7 @@ impl Ack<'_> {
             Self::Ack => b"+ACK",
             Self::Nak => b"-NAK",
             Self::NakDelay(delay) => {
-                let nanos = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
+                let nanos = to_nanos(*delay);
                 return Cow::Owned(format!("-NAK {{\"delay\":{nanos}}}").into_bytes());
             }
             Self::Progress => b"+WPI",

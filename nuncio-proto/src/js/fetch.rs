@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::js::hearing::Hearing;
-use crate::js::output::{End, Event, Output, Outputs};
+use crate::js::output::{End, Event, Output, Outputs, Presence};
 use crate::js::pace::Pace;
-use crate::js::pull::{Body, LONGEST, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat, nanos};
+use crate::js::pull::{Body, LONGEST, MIN_EXPIRES, Priority, UNBOUNDED, final_end, heartbeat};
 use crate::js::status::{PullStatus, StatusKind};
+use crate::js::time::to_nanos;
 
 /// How long after its expiry a pull is taken for ended though nothing was heard of its end.
 const GRACE: Duration = Duration::from_secs(2);
+/// So long before that it is asked whether the consumer is there: the end of its pull should have been told by then.
+const PROBE: Duration = Duration::from_millis(1500);
 /// How long the answer to a pull that does not wait may take.
 const PROMPT: Duration = Duration::from_secs(5);
 /// From this expiry on heartbeats are asked for unless told otherwise.
@@ -78,9 +81,10 @@ impl FetchConfig {
 /// A pull that ends when its messages have come or its time is over.
 ///
 /// What can be recovered from in the time that is left is: a new leader, a lost connection, a pin that has passed to
-/// another client, silence. Whatever came before an end was handed out.
+/// another client, silence. Whatever came before an end was handed out. A server that is there tells the end of each pull;
+/// where it says nothing at all, it is asked whether the consumer exists, and without a word the end is a timeout.
 ///
-/// It is used as [`Pull`](crate::js::pull::Pull) is; of the outputs it has pulls, events and the end.
+/// It is used as [`Pull`](crate::js::pull::Pull) is; of the outputs it has pulls, probes, events and the end.
 #[derive(Debug)]
 pub struct Fetch {
     config: FetchConfig,
@@ -96,6 +100,10 @@ pub struct Fetch {
     retry_at: Option<Instant>,
     pace: Pace,
     refusals: u32,
+    /// Something was said of the last pull.
+    answered: bool,
+    /// It was asked whether the consumer is there.
+    probed: bool,
     /// Every pull that was sent is known to have ended.
     settled: bool,
     out: Outputs,
@@ -124,6 +132,8 @@ impl Fetch {
             retry_at: None,
             pace: Pace::of_pulls(config.seed),
             refusals: 0,
+            answered: false,
+            probed: false,
             settled: true,
             out: Outputs::default(),
             config,
@@ -156,6 +166,7 @@ impl Fetch {
             return;
         }
         self.hearing.hear(now);
+        self.answered = true;
         if matches!(status.kind, StatusKind::Heartbeat { .. } | StatusKind::FlowControl) {
             self.refusals = 0;
             return;
@@ -197,6 +208,15 @@ impl Fetch {
         }
     }
 
+    /// What came of [`Output::Probe`].
+    pub fn probed(&mut self, presence: Presence) {
+        match presence {
+            Presence::ConsumerMissing => self.out.finish(End::ConsumerDeleted),
+            Presence::StreamMissing => self.out.finish(End::StreamDeleted),
+            Presence::Present | Presence::Unknown => {}
+        }
+    }
+
     /// Whether the application waits with nothing queued: only then silence means something.
     pub fn waiting(&mut self, waiting: bool, now: Instant) {
         self.hearing.wait(waiting, now);
@@ -227,11 +247,29 @@ impl Fetch {
             self.out.tell(self.hearing.miss(now));
             self.open = None;
             self.settled = false;
+            self.probe();
+        }
+        if self.probe_at().is_some_and(|at| at <= now) {
+            self.probe();
         }
         match self.open {
             Some(open) if open.until <= now => self.over(),
             None if self.deadline <= now => self.over(),
             _ => {}
+        }
+    }
+
+    /// When the end of the open pull should have been told.
+    fn probe_at(&self) -> Option<Instant> {
+        let silent = !self.probed && !self.answered && self.received == 0;
+        let open = self.open.filter(|_| silent && self.hearing.is_connected())?;
+        open.until.checked_sub(PROBE)
+    }
+
+    /// Servers before 2.11 say nothing to a pull from a consumer that is not there.
+    fn probe(&mut self) {
+        if !std::mem::replace(&mut self.probed, true) {
+            self.out.push(Output::Probe);
         }
     }
 
@@ -242,6 +280,7 @@ impl Fetch {
             0 if !self.hearing.is_connected() => End::Disconnected,
             0 if self.config.no_wait => End::Timeout { after: PROMPT },
             0 if self.refusals > 0 => End::NoResponders,
+            0 if !self.answered => End::Timeout { after: self.config.expires },
             _ => End::Complete,
         });
     }
@@ -274,13 +313,14 @@ impl Fetch {
         let body = Body {
             batch: self.left,
             no_wait: self.config.no_wait,
-            expires: if self.config.no_wait { 0 } else { nanos(rest) },
+            expires: if self.config.no_wait { 0 } else { to_nanos(rest) },
             max_bytes: self.config.max_bytes.map(|_| self.left_bytes.max(1)),
-            idle_heartbeat: heartbeat.map_or(0, nanos),
+            idle_heartbeat: heartbeat.map_or(0, to_nanos),
             ..Body::of(&self.config.priority, self.pin.as_deref())
         };
         let id = self.next;
         self.next += 1;
+        self.answered = false;
         self.hearing.restart(now);
         let until = if self.config.no_wait { self.deadline } else { self.deadline + GRACE };
         self.open = Some(Open { id, until, heartbeat });
@@ -293,7 +333,7 @@ impl Fetch {
             return None;
         }
         let until = self.open.map_or(self.deadline, |open| open.until);
-        [Some(until), self.alarm(), self.retry_at].into_iter().flatten().min()
+        [Some(until), self.alarm(), self.probe_at(), self.retry_at].into_iter().flatten().min()
     }
 
     /// When something was heard last from the server, or waiting began.

@@ -7,9 +7,6 @@ use crate::js::name::NameError;
 use crate::js::ttl::TtlError;
 use crate::subject::SubjectError;
 
-/// Messages of a batch at most (nats-server's default).
-pub const MAX_MESSAGES: u64 = 1000;
-
 /// An option of a message that the stream would refuse, or that would do something else than meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -47,9 +44,6 @@ pub enum BatchError {
     /// The batch was committed, or a message of it failed.
     #[error("the batch is over: it was committed, or a message of it failed; begin another one")]
     Over,
-    /// It has as many messages as it may have.
-    #[error("a batch holds {MAX_MESSAGES} messages at most; commit it and begin another one")]
-    Full,
     /// There is nothing to commit.
     #[error("the batch is empty: there is nothing to commit")]
     Empty,

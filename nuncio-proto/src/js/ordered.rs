@@ -106,7 +106,8 @@ impl Ordered {
             self.first_round = Some(pending);
         }
         self.cursor.get_or_insert(delivered);
-        let config = PullConfig { stop_after: None, ..self.config.pull.clone() };
+        let left = self.config.pull.stop_after.map(|after| after.saturating_sub(self.delivered));
+        let config = PullConfig { stop_after: left, ..self.config.pull.clone() };
         let mut pull = Pull::with_first_id(config, self.next_pull, now);
         pull.waiting(self.waiting, now);
         if !self.connected {
@@ -167,10 +168,10 @@ impl Ordered {
         }
         self.delivery = expected;
         self.alive();
-        if let Some(pull) = &mut self.pull {
-            self.due |= pull.message(size, None);
-        }
         let seen = self.cursor.is_some_and(|cursor| delivery.stream_sequence <= cursor);
+        if let Some(pull) = &mut self.pull {
+            self.due |= pull.message_that_counts(size, !seen);
+        }
         self.note_round(delivery.pending);
         if seen {
             return Verdict::Drop;

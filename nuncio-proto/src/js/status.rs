@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::header::{self, HeaderView};
 use crate::js::ack::decimal;
+use crate::js::ttl::GoDuration;
 use crate::subject::excerpt;
 
 /// A status: a message without a payload whose header block begins with a status line.
@@ -187,38 +188,14 @@ fn limit(rest: &[u8]) -> Option<RequestLimit> {
     if let Some(value) = begins(rest, b"maxbytes of ") {
         return decimal(value).map(RequestLimit::Bytes);
     }
-    go_duration(begins(rest, b"expires of ")?).map(RequestLimit::Expires)
+    let expires: GoDuration = std::str::from_utf8(begins(rest, b"expires of ")?).ok()?.parse().ok()?;
+    Some(RequestLimit::Expires(expires.0))
 }
 
 /// What follows, if the text begins so, in any case.
 fn begins<'t>(text: &'t [u8], beginning: &[u8]) -> Option<&'t [u8]> {
     let (head, rest) = text.split_at_checked(beginning.len())?;
     head.eq_ignore_ascii_case(beginning).then_some(rest)
-}
-
-/// A duration as Go prints it: `1m30s`, `1.5s`, `250ms`.
-fn go_duration(text: &[u8]) -> Option<Duration> {
-    let mut rest = std::str::from_utf8(text).ok()?;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, behind) = rest.split_at_checked(digits)?;
-        let letters = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
-        let (unit, behind) = behind.split_at_checked(letters)?;
-        let seconds = match unit {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
-        total = total.checked_add(part)?;
-        rest = behind;
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 #[cfg(test)]

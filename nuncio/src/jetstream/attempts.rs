@@ -69,7 +69,7 @@ pub(crate) enum Verdict {
 impl Sent<'_> {
     /// Whether sending it twice stores it once.
     pub(crate) fn is_idempotent(&self) -> bool {
-        self.headers.is_some_and(|headers| expect::is_idempotent(headers, self.subject))
+        self.headers.is_some_and(expect::is_idempotent)
     }
 
     fn subject(&self) -> String {

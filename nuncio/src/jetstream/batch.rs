@@ -44,7 +44,7 @@ impl JetStream {
 ///
 /// Nothing is stored before [`commit`](Self::commit) or [`finish`](Self::finish): dropped before, the batch is gone. The
 /// server forgets it ten seconds after the last message, and takes 1000 messages a batch and 50 batches a stream at
-/// once.
+/// once unless it is configured otherwise; the commit of a larger batch is refused.
 #[derive(Debug)]
 pub struct Batch {
     js: JetStream,
@@ -135,8 +135,9 @@ impl Batch {
 ///
 /// # Errors
 ///
-/// [`PublishError`]. The message is not stored in any case, and after an answer that refuses it, or none, neither is the
-/// batch.
+/// [`PublishError`]. The message is not stored, and after an answer that refuses it, or none, neither is the batch. With
+/// [`PublishError::Unknown`] the first message was sent and no answer came: only a server before 2.12, which knows no batches,
+/// may have stored it.
 ///
 /// # Cancel safety
 ///
@@ -243,10 +244,7 @@ fn consent(
             let cause = DecodeError::new("the server knows no batches and has stored the message alone");
             Err(PublishError::Unknown { subject: shown(subject), cause: Box::new(Uncertain::Answer(cause)) })
         }
-        Err(error @ (crate::RequestError::NoResponders { .. } | crate::RequestError::Denied { .. })) => {
-            concluded(Err(error), subject, after).map(drop)
-        }
-        Err(error) => Err(PublishError::NotSent(error)),
+        Err(error) => concluded(Err(error), subject, after).map(drop),
     }
 }
 

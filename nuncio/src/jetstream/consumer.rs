@@ -194,7 +194,7 @@ impl Consumer {
     }
 
     pub(crate) fn keep_spare(&self, mut spare: Spare) {
-        // What came too much has to be delivered again, and not to the next one.
+        // What comes unasked is not for the next one.
         if spare.subscription.try_next().is_none() && spare.subscription.ended().is_none() {
             let former = lock(&self.inner.spare).replace(spare);
             drop(former);

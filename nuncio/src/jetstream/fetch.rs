@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use nuncio_proto::js::fetch::{self, FetchConfig};
-use nuncio_proto::js::output::{End, Output};
+use nuncio_proto::js::output::{End, Output, Presence};
 use nuncio_proto::js::status::PullStatus;
 
 use crate::Message;
@@ -121,7 +121,8 @@ impl Future for Fetch<'_> {
 /// The messages of a fetch: a [`Stream`] that ends when they have come, when there are no more, or when the time is over.
 ///
 /// Over a lost connection, a new leader or silence it asks again for what is left, in the time that is left. An error is
-/// its last item.
+/// its last item: also [a timeout](ConsumeError::is_timeout) if nothing came and the server said nothing at all, up to two
+/// seconds after the time was over. A server that is there tells that it has nothing.
 ///
 /// Dropping it before its end gives back to the server what has arrived and was not returned, to be delivered again at
 /// once.
@@ -170,8 +171,11 @@ impl Fetched {
         if let Some(group) = &self.group {
             self.consumer.set_pin(group, self.flow.engine.pin());
         }
-        let Some(subscription) = self.flow.take_subscription() else { return };
-        if self.flow.engine.is_settled() {
+        if !self.flow.engine.is_settled() || self.flow.buffered() > 0 {
+            // What came too much, after asking twice, is to be delivered again, and not to the next fetch.
+            return self.flow.give_back();
+        }
+        if let Some(subscription) = self.flow.take_subscription() {
             let inbox = std::mem::take(&mut self.flow.ground.inbox);
             self.consumer.keep_spare(Spare { subscription, inbox, next_id: self.flow.engine.next_id() });
         }
@@ -188,12 +192,12 @@ impl Stream for Fetched {
 
 /// One message about to be fetched: set its options, then await it.
 ///
-/// Returned by [`Consumer::next`]. `None` means that there was none in time.
+/// Returned by [`Consumer::next`]. `None` means that there was none in time, as the server says.
 ///
 /// # Errors
 ///
-/// [`ConsumeError`]: an option that cannot be, a consumer that is gone or refuses, a connection that is lost when the
-/// time is over, or closed.
+/// [`ConsumeError`]: an option that cannot be, a consumer that is gone or refuses, a server that says nothing until two
+/// seconds after the time is over ([`ConsumeError::is_timeout`]), a connection that is lost by then, or closed.
 ///
 /// # Cancel safety
 ///
@@ -258,6 +262,10 @@ impl Engine for fetch::Fetch {
 
     fn poll(&mut self, now: Instant) -> Option<Output> {
         self.poll(now)
+    }
+
+    fn probed(&mut self, presence: Presence) {
+        self.probed(presence);
     }
 
     fn drained(&mut self) {

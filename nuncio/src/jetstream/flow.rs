@@ -303,7 +303,7 @@ impl<E: Engine> Flow<E> {
     }
 
     /// Unsubscribes, and has delivered again at once what was not handed out.
-    fn give_back(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         let Some(mut subscription) = self.subscription.take() else { return };
         let mut replies = Vec::new();
         if self.ground.terms.acks {

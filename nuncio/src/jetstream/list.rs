@@ -44,7 +44,7 @@ type FetchPage<T> = fn(JetStream, Option<String>, PageRequest) -> CallFuture<'st
 /// Streams or consumers, or their names: a [`Stream`] that asks for page after page as it is polled.
 ///
 /// Pages may shift while they are read, since streams come and go: nothing is listed twice, and what comes or goes
-/// meanwhile may be missed. After an error the list goes on with the same page.
+/// meanwhile may be missed. An error is its last item: ask for the list anew.
 ///
 /// Dropping it gives up the page that is being asked for, if any.
 ///
@@ -97,7 +97,7 @@ impl<T> List<T> {
     ///
     /// # Errors
     ///
-    /// When a page cannot be had; the next call asks for it again.
+    /// When a page cannot be had; the list ends with that.
     ///
     /// # Cancel safety
     ///
@@ -149,7 +149,10 @@ impl<T> List<T> {
             self.asked = None;
             match outcome {
                 Ok(parts) => self.take(parts),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(error) => {
+                    self.over = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
             }
         }
     }

@@ -197,7 +197,7 @@ pub(crate) struct OrderedEngine {
     pub(crate) machine: Ordered,
     maker: Maker,
     first: First,
-    /// So long the first consumer is tried to be made again when nobody answers.
+    /// So long the first consumer is tried to be made again while that may work later.
     until: Instant,
     /// The serials of consumers that are being deleted.
     leaving: Vec<u64>,
@@ -312,9 +312,10 @@ impl Engine for OrderedEngine {
                     self.maker.created = None;
                 }
                 let waits = kind == CreateFailure::StreamMissing && self.machine.waits_for_stream();
-                let silent = (error.is_timeout() || error.is_disconnected()) && now < self.until;
+                // A refusal for lack of a leader is the end of an attempt, and not of the time there is.
+                let later = error.is_retryable() && now < self.until;
                 if !waits
-                    && !silent
+                    && !later
                     && let First::Open = self.first
                 {
                     self.first = First::Refused(error);

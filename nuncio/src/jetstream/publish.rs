@@ -50,8 +50,11 @@ impl JetStream {
 ///
 /// The message is sent again, twice unless told otherwise, where that cannot store it twice: after a pause, when no
 /// stream takes it at the moment or the stream asks for patience (ADR-22); at once, when the connection is lost or an
-/// equal share of the time is over without an answer, if it has a [message id](Self::message_id) or expects a
-/// sequence. All that happens within the [timeout](Self::timeout).
+/// equal share of the time is over without an answer, if it has a [message id](Self::message_id) or expects the last
+/// sequence or the last id of the stream. All that happens within the [timeout](Self::timeout).
+///
+/// An expected sequence of the subject alone leaves the outcome unknown then: the message may be stored, and taken, purged
+/// or aged out again, so that another copy would be stored too. Give it an id as well to have it sent again.
 ///
 /// An option that needs a level of the API, such as a [time to live](Self::ttl), has the servers asked for theirs before,
 /// once a connection: an older one would store the message as if the option were not there. Where nobody tells, since there
@@ -106,7 +109,7 @@ impl<'a> Publish<'a> {
         self
     }
 
-    /// How often the message is sent again at most. Default: 2 (ADR-22).
+    /// How often the message is sent again at most, where that cannot store it twice. Default: 2 (ADR-22).
     pub fn retries(mut self, retries: u32) -> Self {
         self.patience.retries = retries;
         self

@@ -343,7 +343,8 @@ impl Visit for Fields {
 
 impl Subscriber for Told {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "nuncio::jetstream::api" && *metadata.level() <= Level::DEBUG
+        let calls = metadata.target() == "nuncio::jetstream::api";
+        *metadata.level() <= if calls { Level::DEBUG } else { Level::WARN }
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
@@ -380,4 +381,21 @@ async fn who_listens_is_told_of_each_call_and_of_no_payload() {
         assert!(!line.contains("not for the log") && !line.contains("S.a"), "{line}");
     }
     assert!(told[1].contains("10058"), "{told:?}");
+}
+
+#[tokio::test]
+async fn messages_that_a_dropped_publisher_gives_up_are_told() {
+    let (_server, nc, js) = start().await;
+    let publisher = js.publisher().retry_wait(SOON).timeout(SOON * 2).build();
+    let received = nc.statistics().received;
+    drop(publisher.send("nobody", "x").await.unwrap());
+    let refused = || nc.statistics().received > received;
+    nuncio_testkit::eventually("no stream takes it", SOON, refused).await.unwrap();
+    let _second = tracing::Dispatch::new(Told::default());
+    let told = Told::default();
+    let _listening = tracing::subscriber::set_default(told.clone());
+    tracing::callsite::rebuild_interest_cache();
+    drop(publisher);
+    let told = told.0.lock().unwrap().clone();
+    assert!(told.iter().any(|line| line.contains("given_up=1")), "{told:?}");
 }

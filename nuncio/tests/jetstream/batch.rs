@@ -145,7 +145,7 @@ async fn what_cannot_be_part_of_a_batch_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_batch_of_a_thousand_is_the_largest() {
+async fn how_large_a_batch_may_be_is_the_servers_to_say() {
     needs!(AtomicPublish);
     let (_server, nc, js) = atomic().await;
     let mut batch = js.batch();
@@ -158,11 +158,18 @@ async fn a_batch_of_a_thousand_is_the_largest() {
     for _ in 0..1000 {
         batch.add("S.a", "x").await.unwrap();
     }
-    let error = batch.add("S.a", "x").await.unwrap_err();
-    assert_eq!(option(&error), &OptionError::Batch(BatchError::Full));
-    if level() >= 4 {
-        assert_eq!(batch.finish("S.a").await.unwrap().count, Some(1000));
-    }
+    let error = batch.commit("S.a", "x").await.unwrap_err();
+    assert!(error.api_error().is_some(), "{error:?}");
+    assert_eq!(count(&nc, "S").await, 1000);
+}
+
+#[tokio::test]
+async fn silence_about_the_first_message_does_not_say_that_it_was_not_sent() {
+    let (_server, nc, js) = start().await;
+    let _unanswered = nc.subscribe("silent").confirmed().await.unwrap();
+    let js = js.timeout(std::time::Duration::from_millis(100));
+    let error = js.batch().add("silent", "x").await.unwrap_err();
+    assert!(error.is_stored_unknown() && error.is_timeout(), "{error:?}");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ async fn all_messages_are_stored_when_it_is_finished() {
     }
     let done = ingest.finish("S.a").await.unwrap();
     assert_eq!((done.sent, done.ack.sequence, done.ack.count), (5000, 5000, Some(5000)));
+    assert!(done.is_complete());
     assert_eq!((done.lost, done.refused, ingest.acked()), (vec![], vec![], 5000));
     assert_eq!(count(&nc, "S").await, 5000);
 }
@@ -52,15 +53,33 @@ async fn a_refused_message_ends_it_or_not_as_told() {
     let done = ingest.finish("S.a").await.unwrap();
     assert_eq!(done.refused.len(), 1);
     assert!(done.refused[0].0 == 2 && done.refused[0].1.is_wrong_last_sequence(), "{done:?}");
-    assert_eq!((done.sent, done.ack.sequence), (3, 2));
+    assert_eq!((done.sent, done.stored(), done.ack.sequence), (3, 2, 2));
     assert_eq!(count(&nc, "S").await, 2);
 
     let mut ingest = js.fast_ingest().begin().await.unwrap();
     ingest.send("S.a", "x").await.unwrap();
     ingest.send("S.a", "x").expect_last_sequence(99).await.unwrap();
-    let done = ingest.finish("S.a").await;
-    assert!(done.as_ref().is_ok_and(|done| done.refused.len() == 1) || done.is_err(), "{done:?}");
+    let error = ingest.finish("S.a").await.unwrap_err();
+    let PublishError::Broken { ack, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((ack.stored(), ack.is_complete(), ack.refused.len()), (1, false, 1), "{error}");
     assert_eq!(count(&nc, "S").await, 3);
+    assert_eq!(ingest.finish("S.a").await.unwrap_err(), error, "it may be asked again");
+}
+
+#[tokio::test]
+async fn who_goes_on_sending_is_told_that_it_broke_off() {
+    needs!(BatchPublish);
+    let (_server, nc, js) = batched().await;
+    let mut ingest = js.fast_ingest().begin().await.unwrap();
+    ingest.send("S.a", "x").await.unwrap();
+    ingest.send("S.a", "x").expect_last_sequence(99).await.unwrap();
+    let error = loop {
+        if let Err(error) = ingest.send("S.a", "x").await {
+            break error;
+        }
+    };
+    assert!(matches!(&error, PublishError::Broken { ack, .. } if ack.stored() == 1), "{error:?}");
+    assert_eq!(count(&nc, "S").await, 1);
 }
 
 #[tokio::test]

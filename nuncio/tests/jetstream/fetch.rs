@@ -143,9 +143,10 @@ async fn a_consumer_that_is_not_there_fails_typed() {
     stream(&nc, "S", "").await;
     let consumer = js.bind_consumer("S", "NONE").unwrap();
     if level() == 0 {
-        // Servers before 2.11 do not answer such a pull.
-        let nothing = consumer.next().timeout(Duration::from_millis(200));
-        assert!(soon(nothing.into_future()).await.unwrap().is_none());
+        // Servers before 2.11 do not answer such a pull, and are asked.
+        let asking = consumer.next().timeout(Duration::from_millis(200));
+        let error = soon(asking.into_future()).await.unwrap_err();
+        assert!(error.is_consumer_deleted(), "{error:?}");
     } else {
         let error = soon(consumer.next().timeout(SOON).into_future()).await.unwrap_err();
         assert!(error.is_no_responders(), "{error:?}");
@@ -251,4 +252,37 @@ async fn a_default_that_the_consumer_does_not_allow_is_made_to_fit() {
     // What is insisted on is refused.
     let error = soon(consumer.next().timeout(SOON)).await.unwrap_err();
     assert!(matches!(error.end(), Some(ConsumeEnd::LimitExceeded { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_taken_for_an_empty_consumer() {
+    let (_server, nc, _js) = start().await;
+    let _unanswered = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let consumer = nc.jetstream().prefix("fake").bind_consumer("S", "C").unwrap();
+    let error = soon(consumer.next().timeout(Duration::from_millis(200)).into_future()).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    let mut batch = consumer.fetch(2).expires(Duration::from_millis(200)).await.unwrap();
+    let error = soon(batch.next()).await.unwrap().unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_came_too_much_is_given_back_at_once() {
+    let (_server, nc, js) = start().await;
+    let real = bound(&nc, &js, 2, "").await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let consumer = nc.jetstream().prefix("fake").bind_consumer("S", "C").unwrap();
+    let mut batch = consumer.fetch(1).await.unwrap();
+    let pull = soon(asked.next()).await.unwrap();
+    let received = nc.statistics().received;
+    // As after a pull that was repeated though the first one still counted.
+    let twice = r#"{"batch":2,"expires":20000000000}"#;
+    nc.publish("$JS.API.CONSUMER.MSG.NEXT.S.C", twice).reply(pull.reply().unwrap()).await.unwrap();
+    let both = || nc.statistics().received >= received + 2;
+    nuncio_testkit::eventually("both messages", SOON, both).await.unwrap();
+    let first = soon(batch.next()).await.unwrap().unwrap();
+    assert_eq!(first.text().unwrap(), "1");
+    assert!(soon(batch.next()).await.is_none());
+    let again = soon(real.next().timeout(SOON).into_future()).await.unwrap().unwrap();
+    assert_eq!((again.text().unwrap(), again.info().unwrap().delivered), ("2", 2));
 }

@@ -298,3 +298,31 @@ async fn messages_that_were_lost_with_the_connection_come_though_nothing_follows
     proxy.cut_all(Cut::Rst);
     assert_eq!(texts(&mut messages, 3).await, numbers(2..=4));
 }
+
+#[tokio::test]
+async fn the_first_consumer_is_made_when_there_is_a_leader_again_in_time() {
+    let (_server, nc, _js) = start().await;
+    stream(&nc, "S", "").await;
+    fill(&nc, "S", 1).await;
+    let mut asked = nc.subscribe("fake.>").confirmed().await.unwrap();
+    let js = nc.jetstream().prefix("fake").timeout(SOON);
+    let answering = async {
+        let refusal = r#"{"error":{"code":503,"err_code":10008,"description":"temporarily unavailable"}}"#;
+        loop {
+            let call = soon(asked.next()).await.unwrap();
+            // The first attempt has no luck, however often it asks.
+            if call.subject().ends_with("_1") && call.subject().contains("CREATE") {
+                call.respond(refusal).await.unwrap();
+                continue;
+            }
+            let real = call.subject().replacen("fake", "$JS.API", 1);
+            let answer = nc.request(&*real, call.payload().to_vec()).await.unwrap();
+            call.respond(answer.payload().to_vec()).await.unwrap();
+        }
+    };
+    let making = async { js.ordered_consumer("S").await };
+    tokio::select! {
+        made = making => assert_eq!(made.unwrap().pending_at_start(), 1),
+        () = answering => {}
+    }
+}

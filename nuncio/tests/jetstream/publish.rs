@@ -383,3 +383,35 @@ async fn the_future_is_named_and_goes_to_other_threads() {
     let publish: nuncio::jetstream::Publish<'_> = assert_send(js.publish("S.a", ""));
     publish.await.unwrap();
 }
+
+#[tokio::test]
+async fn silence_about_a_message_that_expects_a_sequence_of_its_subject_leaves_it_unknown() {
+    let (_server, nc, js) = start().await;
+    let _messages = played(&nc).await;
+    let published = nc.statistics().published;
+    let timeout = Duration::from_millis(300);
+    let error = js.publish("played", "").expect_last_subject_sequence(0).timeout(timeout).await.unwrap_err();
+    assert!(error.is_stored_unknown() && error.is_timeout(), "{error:?}");
+    assert_eq!(nc.statistics().published - published, 1);
+}
+
+#[tokio::test]
+async fn a_job_whose_acknowledgement_is_late_is_not_stored_again_after_it_was_taken() {
+    let server = server().await;
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let (nc, direct) = (client(proxy.url()).await, client(server.url()).await);
+    stream(&direct, "S", r#""retention":"workqueue""#).await;
+    consumer(&direct, "S", "C", "").await;
+    let worker = direct.jetstream().bind_consumer("S", "C").unwrap();
+    let js = nc.jetstream();
+    proxy.to_client().stall();
+    let publishing = js.publish("S.a", "job").expect_last_subject_sequence(0).timeout(Duration::from_secs(3));
+    let working = async {
+        let job = worker.next().timeout(SOON).await.unwrap().unwrap();
+        job.double_ack().await.unwrap();
+    };
+    let (outcome, ()) = both(publishing, working).await;
+    assert!(outcome.unwrap_err().is_stored_unknown());
+    let info = raw(&direct, "STREAM.INFO.S", "").await;
+    assert_eq!(info["state"]["last_seq"], 1);
+}

@@ -207,12 +207,15 @@ async fn fast(js: &JetStream, cargo: &Cargo, share: &Share) -> Result<Tally, Fai
             share.count.set(ingest.acked());
         }
     }
-    let done = ingest.finish(&cargo.subject).await?;
+    let done = match ingest.finish(&cargo.subject).await {
+        Err(PublishError::Broken { ack, .. }) => *ack,
+        done => done?,
+    };
     if let Some((_, error)) = done.refused.first() {
         return Err(Failure::error(format!("the stream refused a message: {error}")));
     }
-    tally.lost = done.lost.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
-    share.count.set(all.saturating_sub(tally.lost));
+    tally.lost = all.saturating_sub(done.stored());
+    share.count.set(done.stored());
     Ok(tally)
 }
 

@@ -6,7 +6,7 @@ use crate::command::consumer::config::{ConfigArgs, Wanted};
 use crate::command::consumer::{Which, show};
 use crate::connect::Settings;
 use crate::exit::Failure;
-use crate::jetstream::change::{Outcome, differences};
+use crate::jetstream::change::{self, Outcome, differences};
 use crate::jetstream::target::Target;
 use crate::jetstream::write::{Configured, Done};
 
@@ -32,16 +32,10 @@ impl Configured for Which {
     }
 
     async fn ensure(&self, settings: &Settings, wanted: &Wanted) -> Result<Done, Failure> {
-        let (stream, what) = (self.stream(settings).await?, self.named());
+        let stream = self.stream(settings).await?;
         let config = wanted.apply(ConsumerConfig::new(), &self.consumer)?;
-        match stream.consumer(&self.consumer).await {
-            Err(error) if error.is_consumer_not_found() => {
-                stream.create_consumer(config).await.map_err(|error| what.about(error))?;
-                Ok(Some((Outcome::Created, Vec::new())))
-            }
-            Err(error) => Err(what.about(error)),
-            Ok(present) => self.update(&stream, &present, |_| Ok(config)).await,
-        }
+        let ensured = stream.ensure_consumer(config).await.map_err(|error| self.named().about(error))?;
+        Ok(Some(change::of_library(ensured.outcome)))
     }
 }
 

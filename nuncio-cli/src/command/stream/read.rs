@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use nuncio::HeaderMap;
 use nuncio::jetstream::{Error, StoredMessage, Stream};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -94,7 +95,8 @@ impl Serialize for Line<'_> {
         map.serialize_entry("seq", &message.sequence)?;
         map.serialize_entry("subject", &message.subject)?;
         map.serialize_entry("time", &message.time)?;
-        header_entries(&mut map, message.headers())?;
+        let own = message.own_headers();
+        header_entries(&mut map, own.as_ref().map(HeaderMap::view).map_err(Clone::clone))?;
         map.serialize_entry("size", &message.payload.len())?;
         Content(&message.payload).entry(&mut map, "payload")?;
         map.end()
@@ -105,8 +107,9 @@ impl Show for Line<'_> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let message = self.message;
         writeln!(out, "#{} {}, {}", message.sequence, printable(&message.subject), message.time)?;
-        if message.header_block.is_some() {
-            show_headers(out, message.headers())?;
+        let own = message.own_headers();
+        if own.as_ref().map_or(true, |own| !own.is_empty()) {
+            show_headers(out, own.as_ref().map(HeaderMap::view).map_err(Clone::clone))?;
             writeln!(out)?;
         }
         Content(&message.payload).show(out)?;

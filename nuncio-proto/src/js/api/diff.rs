@@ -35,6 +35,13 @@ pub struct FieldChange {
     pub fixed: bool,
 }
 
+impl FieldChange {
+    /// A field that is to be changed, which the server does not refuse.
+    pub fn new(field: impl Into<String>, from: Value, to: Value) -> Self {
+        Self { field: field.into(), from, to, fixed: false }
+    }
+}
+
 impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, from, to, fixed } = self;

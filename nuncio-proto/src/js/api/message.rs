@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::wire::base64;
-use crate::header::{HeaderError, HeaderView, look_up};
+use crate::header::{HeaderError, HeaderMap, HeaderView, look_up};
 use crate::js::error::DecodeError;
+use crate::js::headers;
 use crate::js::time::Timestamp;
 
 /// Asks the leader of a stream for one message.
@@ -100,7 +101,24 @@ pub struct StoredMessage {
 }
 
 impl StoredMessage {
-    /// Its headers.
+    /// Its headers as they were published, from wherever it was read: without those that direct get adds behind them, which
+    /// begin with `Nats-Stream`.
+    ///
+    /// # Errors
+    ///
+    /// If they are malformed.
+    pub fn own_headers(&self) -> Result<HeaderMap, HeaderError> {
+        let all = self.headers()?;
+        let mut own = all.len();
+        if self.stream.is_some() {
+            // A message that was republished once may have headers of these names itself.
+            let added = all.iter().enumerate().filter(|(_, (name, _))| *name == headers::STREAM);
+            own = added.map(|(at, _)| at).last().unwrap_or(own);
+        }
+        HeaderMap::try_from_iter(all.iter().take(own))
+    }
+
+    /// Its headers, with those that direct get adds.
     ///
     /// # Errors
     ///
@@ -130,5 +148,33 @@ impl StoredMessage {
     /// [`DecodeError`] if it is not, or not that of a `T`.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, DecodeError> {
         Ok(serde_json::from_slice(&self.payload)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(stream: Option<&str>, block: &str) -> Vec<(String, String)> {
+        let message = StoredMessage {
+            stream: stream.map(Into::into),
+            subject: "a".into(),
+            sequence: 1,
+            time: Timestamp::from_nanos(0),
+            header_block: Some(Bytes::copy_from_slice(block.as_bytes())),
+            payload: Bytes::new(),
+        };
+        let own = message.own_headers().unwrap();
+        own.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn what_direct_get_adds_is_none_of_the_messages_own() {
+        let added = "Nats-Stream: S\r\nNats-Subject: a\r\nNats-Sequence: 1\r\nNats-Time-Stamp: t\r\n\r\n";
+        assert_eq!(own(Some("S"), &format!("NATS/1.0\r\n{added}")), []);
+        let republished = "Nats-Stream: FROM\r\nNats-Subject: b\r\n";
+        let wanted = [("Nats-Stream", "FROM"), ("Nats-Subject", "b")].map(|(n, v)| (n.into(), v.into()));
+        assert_eq!(own(Some("S"), &format!("NATS/1.0\r\n{republished}{added}")), wanted);
+        assert_eq!(own(None, &format!("NATS/1.0\r\n{republished}\r\n")), wanted, "the leader adds nothing");
     }
 }

@@ -205,6 +205,7 @@ fn a_long_fetch_asks_for_heartbeats_and_asks_again_without_them() {
     rig.pass(SECOND);
     let silent = 4 * SECOND;
     assert_eq!(rig.fetch.poll(rig.now), Some(Output::Event(Event::MissedHeartbeat { silent })));
+    assert_eq!(rig.fetch.poll(rig.now), Some(Output::Probe));
     assert_eq!(rig.body()["expires"], 53_000_000_000u64);
 }
 
@@ -222,6 +223,8 @@ fn without_waiting_the_request_has_no_expiry() {
     let mut rig = Rig::new(FetchConfig { batch: Some(5), no_wait: true, ..FetchConfig::default() });
     assert_eq!(rig.body(), serde_json::json!({"batch": 5, "no_wait": true}));
     rig.until_deadline();
+    assert_eq!(rig.outputs(), [Output::Probe]);
+    rig.until_deadline();
     assert_eq!(rig.end(), Some(End::Timeout { after: PROMPT }));
 }
 
@@ -230,9 +233,40 @@ fn when_the_end_is_not_told_it_ends_a_little_behind_its_expiry() {
     let mut rig = Rig::of(10);
     rig.pass(4 * SECOND);
     assert_eq!(rig.outputs(), []);
+    rig.message();
     rig.pass(GRACE);
     assert_eq!(rig.end(), Some(End::Complete));
     assert!(!rig.fetch.is_settled());
+}
+
+#[test]
+fn where_nothing_was_said_at_all_the_end_is_a_timeout() {
+    let mut rig = Rig::of(10);
+    rig.pass(4 * SECOND);
+    assert_eq!(rig.outputs(), [], "the end of the pull may be on its way");
+    rig.until_deadline();
+    assert_eq!(rig.outputs(), [Output::Probe]);
+    rig.fetch.probed(Presence::Present);
+    rig.until_deadline();
+    assert_eq!(rig.end(), Some(End::Timeout { after: 4 * SECOND }));
+    assert!(!rig.fetch.is_settled());
+    let mut rig = Rig::of(10);
+    rig.status("100 Idle Heartbeat");
+    rig.until_deadline();
+    assert_eq!(rig.outputs(), [Output::End(End::Complete)], "the server was there");
+}
+
+#[test]
+fn silence_about_a_consumer_that_is_gone_is_told_from_an_empty_one() {
+    for (presence, end) in
+        [(Presence::ConsumerMissing, End::ConsumerDeleted), (Presence::StreamMissing, End::StreamDeleted)]
+    {
+        let mut rig = Rig::of(10);
+        rig.until_deadline();
+        assert_eq!(rig.outputs(), [Output::Probe]);
+        rig.fetch.probed(presence);
+        assert_eq!(rig.outputs(), [Output::End(end)]);
+    }
 }
 
 #[test]

@@ -368,6 +368,32 @@ fn it_ends_after_the_messages_asked_for_and_deletes_its_consumer() {
 }
 
 #[test]
+fn no_more_is_asked_for_than_is_left_until_the_end() {
+    let pull = PullConfig { stop_after: Some(3), ..PullConfig::default() };
+    let mut rig = Rig::new(OrderedConfig { pull, last_per_subject: true, ..OrderedConfig::default() });
+    let batch = |rig: &mut Rig| {
+        let pull = rig.outputs().into_iter().find_map(|output| match output {
+            Output::Pull { body, .. } => Some(body),
+            _ => None,
+        });
+        serde_json::from_slice::<serde_json::Value>(&pull.unwrap()).unwrap()["batch"].clone()
+    };
+    rig.outputs();
+    rig.ordered.created(1, 0, 2, rig.now);
+    assert_eq!(batch(&mut rig), 3);
+    assert_eq!(rig.message(1, 5, 1), Verdict::Accept);
+    rig.status(1, "409 Consumer Deleted");
+    rig.restart();
+    rig.ordered.created(2, 0, 2, rig.now);
+    assert_eq!(batch(&mut rig), 2);
+    assert_eq!(rig.message(1, 5, 1), Verdict::Drop, "it comes again in the first round");
+    assert_eq!(rig.message(2, 6, 0), Verdict::Accept);
+    assert_eq!(rig.end(), None);
+    assert_eq!(rig.message(3, 7, 0), Verdict::Accept);
+    assert_eq!(rig.end(), Some(End::StopAfter));
+}
+
+#[test]
 fn stopping_and_draining_delete_the_consumer() {
     let mut rig = Rig::created(OrderedConfig::default(), 0, 5);
     rig.ordered.stop();

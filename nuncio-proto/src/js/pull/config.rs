@@ -147,10 +147,6 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-pub(crate) fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
 impl<'a> Body<'a> {
     /// A body with what the group needs; the pin counts within a group only.
     pub(crate) fn of(priority: &'a Priority, pin: Option<&'a str>) -> Self {

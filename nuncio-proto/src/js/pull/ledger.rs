@@ -99,6 +99,11 @@ impl Ledger {
         self.open.iter().map(|open| open.heartbeat).min()
     }
 
+    /// The longest such interval.
+    pub(super) fn longest_heartbeat(&self) -> Option<Duration> {
+        self.open.iter().map(|open| open.heartbeat).max()
+    }
+
     /// The id of a request that asks for no messages.
     pub(super) fn reserve(&mut self) -> u64 {
         self.next += 1;

@@ -1,6 +1,7 @@
 //! The continuous pull: keeps a consumer's messages coming.
 
 mod config;
+mod last;
 mod ledger;
 mod question;
 mod statuses;
@@ -9,13 +10,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use config::{Adapt, MIN_EXPIRES, Priority, PullConfig};
-pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat, nanos};
+pub(crate) use config::{Body, LONGEST, UNBOUNDED, heartbeat};
 pub(crate) use statuses::final_end;
 
 use crate::js::hearing::Hearing;
 use crate::js::output::{End, Event, Output};
 use crate::js::pace::Pace;
 use crate::js::status::{Pending, PullStatus, StatusKind};
+use crate::js::time::to_nanos;
 use ledger::Ledger;
 use question::Question;
 
@@ -353,12 +355,12 @@ impl Pull {
     fn request(&mut self, now: Instant) -> Output {
         let asked = self.room().unwrap_or_default();
         let whole = self.config.max_bytes.is_some_and(|max| asked.bytes == max);
-        let heartbeat = self.config.heartbeat(self.calm);
+        let heartbeat = self.heartbeat(asked);
         let body = Body {
             batch: asked.messages,
-            expires: nanos(self.config.expires),
+            expires: to_nanos(self.config.expires),
             max_bytes: self.config.max_bytes.map(|_| asked.bytes),
-            idle_heartbeat: nanos(heartbeat),
+            idle_heartbeat: to_nanos(heartbeat),
             ..Body::of(&self.config.priority, self.pin.as_deref())
         };
         let body = body.encode();

@@ -4,7 +4,6 @@ use std::fmt;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use nuncio_proto::js::error::ApiError;
 use nuncio_proto::js::fast::{Config, Event, Fast, OnGap, Op};
 use nuncio_proto::js::puback::PubAck;
 
@@ -17,8 +16,11 @@ use crate::jetstream::{Error, JetStream, PublishError, Uncertain};
 use crate::publish::Subject;
 use crate::{Message, Subscription};
 
+mod ack;
 mod send;
 
+pub use ack::FastAck;
+use ack::Losses;
 pub use send::{FastEnd, FastSend};
 
 impl JetStream {
@@ -32,7 +34,7 @@ impl JetStream {
     ///     ingest.send("logs.a", line.to_string()).await?;
     /// }
     /// let done = ingest.finish("logs.a").await?;
-    /// println!("{} sent, {} lost", done.sent, done.lost.len());
+    /// println!("{} messages are stored", done.stored());
     /// # Ok(())
     /// # }
     /// ```
@@ -97,8 +99,8 @@ impl FastIngestBuilder<'_> {
             reply: Vec::new(),
             subject: Vec::new(),
             alarm: None,
-            lost: Vec::new(),
-            refused: Vec::new(),
+            on_gap: self.config.on_gap,
+            losses: Losses::default(),
             end: None,
         })
     }
@@ -107,7 +109,8 @@ impl FastIngestBuilder<'_> {
 /// Messages on their way into one stream, without an acknowledgement for each; begun by [`FastIngestBuilder::begin`].
 ///
 /// The messages are stored as they come. [`acked`](Self::acked) tells up to which one they surely are;
-/// [`finish`](Self::finish) or [`commit`](Self::commit) tells of all.
+/// [`finish`](Self::finish) or [`commit`](Self::commit) tells of all. When one is lost or refused the stream ends it there,
+/// and the next call fails with [`PublishError::Broken`], which tells what is stored; with [`OnGap::Continue`] it goes on.
 ///
 /// The server gives it up ten seconds after the last message: send something, or [`ping`](Self::ping), more often.
 /// Dropping it does not end it for the server, and nothing that was sent is taken back.
@@ -121,23 +124,9 @@ pub struct FastIngest {
     /// That of the first message, for questions.
     subject: Vec<u8>,
     alarm: Option<(Instant, Deadline)>,
-    lost: Vec<(u64, u64)>,
-    refused: Vec<(u64, ApiError)>,
+    on_gap: OnGap,
+    losses: Losses,
     end: Option<Result<PubAck, PublishError>>,
-}
-
-/// What became of a fast ingest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FastAck {
-    /// The stream's acknowledgement, with the sequence of the last message that was stored.
-    pub ack: PubAck,
-    /// Messages sent, numbered from 1.
-    pub sent: u64,
-    /// Messages that did not arrive: from the first number up to, not including, the second.
-    pub lost: Vec<(u64, u64)>,
-    /// Messages that the stream refused, by number.
-    pub refused: Vec<(u64, ApiError)>,
 }
 
 impl FastIngest {
@@ -150,7 +139,7 @@ impl FastIngest {
         FastSend::new(self, Draft::new(subject.into(), payload.into()))
     }
 
-    /// Sends the last message and waits until all are stored.
+    /// Sends the last message and waits until the stream has told what became of all.
     pub fn commit<'a>(
         &'a mut self,
         subject: impl Into<Subject<'a>>,
@@ -159,7 +148,8 @@ impl FastIngest {
         FastEnd::new(self, Draft::new(subject.into(), payload.into()), Op::Commit)
     }
 
-    /// Waits until all messages are stored. `subject` must be one of the stream; nothing is stored under it.
+    /// Waits until the stream has told what became of all messages. `subject` must be one of the stream; nothing is stored
+    /// under it.
     ///
     /// # Errors
     ///
@@ -223,8 +213,8 @@ impl FastIngest {
         }
         match self.book.receive(answer.payload(), now()) {
             Ok(None) => {}
-            Ok(Some(Event::Lost(from, to))) => self.lost.push((from, to)),
-            Ok(Some(Event::Refused(number, error))) => self.refused.push((number, error)),
+            Ok(Some(Event::Lost(from, to))) => self.losses.lose(from, to),
+            Ok(Some(Event::Refused(number, error))) => self.losses.refuse(number, error),
             Ok(Some(Event::Done(ack))) => {
                 self.end.get_or_insert(Ok(ack));
             }
@@ -235,6 +225,19 @@ impl FastIngest {
             Ok(Some(Event::Failed(error))) => self.stop(Uncertain::Ended(error)),
             Err(error) => tracing::debug!(%error, "ignoring what is no answer to a fast ingest"),
         }
+    }
+
+    /// What it has come to, once it is over.
+    fn outcome(&self) -> Option<Result<FastAck, PublishError>> {
+        let ack = match self.end.as_ref()? {
+            Ok(ack) => self.losses.account(ack.clone(), self.book.sent()),
+            Err(error) => return Some(Err(error.clone())),
+        };
+        let ended = self.book.is_ending() && ack.end() == ack.sent;
+        if ended && (ack.is_complete() || self.on_gap == OnGap::Continue) {
+            return Some(Ok(ack));
+        }
+        Some(Err(PublishError::Broken { subject: shown(&self.subject), ack: Box::new(ack) }))
     }
 
     fn stop(&mut self, cause: Uncertain) {

@@ -110,7 +110,8 @@ pub struct FastSend<'a> {
 ///
 /// # Errors
 ///
-/// [`PublishError`]: with [`PublishError::Unknown`] at least the messages that are [`acked`](FastIngest::acked) are stored.
+/// [`PublishError`]: with [`PublishError::Broken`] the stream has ended it before the last message, and tells what is stored;
+/// with [`PublishError::Unknown`] at least the messages that are [`acked`](FastIngest::acked) are.
 ///
 /// # Cancel safety
 ///
@@ -142,8 +143,8 @@ impl Future for FastSend<'_> {
         if this.passage.sent {
             return Poll::Ready(Ok(this.passage.ingest.book.sent()));
         }
-        match &this.passage.ingest.end {
-            Some(Err(error)) => Poll::Ready(Err(error.clone())),
+        match this.passage.ingest.outcome() {
+            Some(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Err(this.passage.over(&this.draft))),
         }
     }
@@ -168,19 +169,9 @@ impl Future for FastEnd<'_> {
             return Poll::Ready(Err(PublishError::Option { subject, error }));
         }
         ready!(this.passage.poll_sent(&mut this.draft, cx))?;
-        if this.passage.ingest.end.is_none() {
-            return this.passage.poll_deadline(&this.draft, cx).map(Err);
-        }
-        let FastIngest { end, book, lost, refused, .. } = &*this.passage.ingest;
-        match end {
-            None => Poll::Pending,
-            Some(Err(error)) => Poll::Ready(Err(error.clone())),
-            Some(Ok(ack)) => Poll::Ready(Ok(FastAck {
-                ack: ack.clone(),
-                sent: book.sent(),
-                lost: lost.clone(),
-                refused: refused.clone(),
-            })),
+        match this.passage.ingest.outcome() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => this.passage.poll_deadline(&this.draft, cx).map(Err),
         }
     }
 }

@@ -86,8 +86,9 @@ impl PublisherBuilder<'_> {
         self
     }
 
-    /// How often a message is sent again at most, where that cannot store it twice. It may then come behind later ones;
-    /// with 0 the messages stay in order. Default: 2 (ADR-22).
+    /// How often a message is sent again at most, where that cannot store it twice, by the rule of
+    /// [`Publish`](crate::jetstream::Publish). It may then come behind later ones; with 0 the messages stay in order.
+    /// Default: 2 (ADR-22).
     pub fn retries(mut self, retries: u32) -> Self {
         self.patience.retries = retries;
         self
@@ -121,8 +122,9 @@ impl PublisherBuilder<'_> {
 ///
 /// Everything goes on in the connection's own task, retries as well: it need not be polled.
 ///
-/// Dropping it waits for nothing. What was sent makes its way, and handles that are left tell of it; errors that nobody
-/// has asked for are lost, with a warning of how many. Call [`flush`](Self::flush) before.
+/// Dropping it waits for nothing. What was sent makes its way, and handles that are left tell of it. When the last of them
+/// is dropped too, messages that wait to be sent again are given up, and errors that nobody has asked for are lost, with a
+/// warning of how many there are of each. Call [`flush`](Self::flush) before.
 #[derive(Debug)]
 pub struct Publisher {
     window: Arc<Window>,
@@ -188,15 +190,11 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let (wakers, failures, (in_flight, _)) = {
+        let wakers = {
             let mut state = lock(&self.window.state);
             state.ended = true;
-            let wakers = state.results.as_mut().map(|results| std::mem::take(&mut results.waiting));
-            (wakers, state.failures.count(), state.in_flight())
+            state.results.as_mut().map(|results| std::mem::take(&mut results.waiting))
         };
         wakers.into_iter().flatten().for_each(std::task::Waker::wake);
-        if failures > 0 {
-            tracing::warn!(failures, in_flight, "a publisher was dropped with errors that nobody looked at");
-        }
     }
 }

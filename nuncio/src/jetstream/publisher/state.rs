@@ -101,6 +101,11 @@ impl State {
         (self.in_flight, self.bytes)
     }
 
+    /// Messages that wait before they are sent again.
+    pub(super) fn resting(&self) -> usize {
+        self.resting
+    }
+
     /// The number of the next message.
     pub(super) fn next(&self) -> u64 {
         self.base + self.entries.len() as u64

@@ -184,6 +184,16 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (given_up, failures) = (state.resting(), state.failures.count());
+        if given_up > 0 || failures > 0 {
+            tracing::warn!(
+                given_up,
+                failures,
+                "a publisher and its handles were dropped: messages that no stream had taken are not sent again, and \
+                 errors were not looked at"
+            );
+        }
         self.shared().waits().requests.close_group(self.group);
     }
 }

@@ -209,3 +209,19 @@ fn a_pull_may_wait_for_as_long_as_there_is_time() {
         assert!(rig.pull.deadline().is_some());
     }
 }
+
+#[test]
+fn the_last_pull_before_the_end_has_the_longest_heartbeat_of_those_that_are_open() {
+    let config = PullConfig { max_messages: Some(10), stop_after: Some(12), ..PullConfig::default() };
+    let mut rig = Rig::new(config);
+    let heartbeat = |rig: &mut Rig| rig.pulls().remove(0).1["idle_heartbeat"].as_u64().unwrap();
+    heartbeat(&mut rig);
+    rig.status_with(1, "408 Request Timeout", Some((10, 0)));
+    let seldom = heartbeat(&mut rig);
+    rig.messages(5);
+    assert_eq!(heartbeat(&mut rig), seldom);
+    rig.messages(5);
+    // The server has given it two of these ten, and three are left of the former: it speaks each 15 seconds.
+    rig.pass(4 * SECOND);
+    assert_eq!(rig.pulls(), []);
+}
