@@ -119,7 +119,7 @@ impl Driver {
         core.up = true;
         core.gate.change(|terms| terms.moving = None);
         let waker = core.driver.take();
-        let room = std::mem::take(&mut core.room);
+        let room = core.room.take();
         drop(core);
         waker.into_iter().chain(room).for_each(Waker::wake);
     }
@@ -140,10 +140,11 @@ impl Driver {
         let first = core.control(|out| sids.iter().for_each(|sid| encode::unsubscribe(out, *sid, None)));
         let waker = first.or(core.ping(Waiter::Leave));
         core.up = false;
-        self.parting = std::mem::replace(&mut core.batch, Batch::new());
-        core.ledger.taken += self.parting.messages();
-        core.ledger.in_flight += self.parting.messages();
-        core.gate.change(|terms| terms.in_flight_bytes += self.parting.len());
+        let parting = std::mem::replace(&mut core.batch, Batch::new());
+        core.ledger.taken += parting.messages();
+        core.ledger.in_flight += parting.messages();
+        core.gate.change(|terms| terms.in_flight_bytes += parting.len());
+        self.parting = Some(Box::new(parting));
         let room = core.room.take();
         let waker = waker.or(core.driver.take());
         drop(core);

@@ -56,8 +56,8 @@ pub(crate) struct Driver {
     registry: Registry<Route>,
     /// What is being written; whole frames, from the outbox.
     writing: Batch,
-    /// The last that goes to a server that is being left.
-    parting: Batch,
+    /// The last that goes to a server that is being left. Seldom there, and apart, so that a connection is small.
+    parting: Option<Box<Batch>>,
     leaving: Leaving,
     undecided: Undecided,
     denials: Denials,
@@ -92,7 +92,7 @@ impl Driver {
             shared,
             registry: Registry::default(),
             writing: Batch::new(),
-            parting: Batch::new(),
+            parting: None,
             leaving: Leaving::No,
             undecided: Undecided::default(),
             denials: Denials::default(),

@@ -169,7 +169,8 @@ impl Driver {
             drop(core);
             if matches!(beat, Beat::Ping) {
                 let urgent = link.urgent.len().saturating_sub(link.urgent_written);
-                let here = self.writing.remaining() + self.parting.remaining();
+                let here =
+                    self.writing.remaining() + self.parting.as_ref().map_or(0, |parting| parting.remaining());
                 link.backlog.asked(written + (ahead + here + urgent) as u64);
             }
             // That is this very task, which may be about to go to sleep.

@@ -69,12 +69,14 @@ impl Driver {
 
     fn take_stock(&mut self) -> (Stock, Vec<Fence>) {
         let writing = std::mem::take(&mut self.writing);
-        let parting = std::mem::take(&mut self.parting);
-        let in_flight = writing.messages() + parting.messages();
+        let parting = self.parting.take();
+        let in_flight = writing.messages() + parting.as_ref().map_or(0, |parting| parting.messages());
         let mut kept = Batch::new();
         // Not under the lock: what was written is dropped here, and dropping shared bytes may run the application's code.
         let salvage = writing.salvage(&mut kept);
-        parting.salvage(&mut kept);
+        if let Some(parting) = parting {
+            parting.salvage(&mut kept);
+        }
         let mut core = self.shared.core();
         core.up = false;
         std::mem::take(&mut core.batch).salvage(&mut kept);

@@ -43,7 +43,7 @@ impl Driver {
     fn refill(&mut self, link: &mut Link, cx: &Context<'_>) -> bool {
         // A burst grows its buffer beyond its size by doubling; that much is kept.
         self.writing.clear(2 * BURST);
-        if self.leaving.is_parting() || !self.parting.is_empty() {
+        if self.leaving.is_parting() || self.parting.is_some() {
             return self.refill_parting(cx);
         }
         let mut core = self.shared.core();
@@ -96,7 +96,9 @@ impl Driver {
 
     /// Nothing new goes to a server that is being left; changes wait for the next one.
     fn refill_parting(&mut self, cx: &Context<'_>) -> bool {
-        std::mem::swap(&mut self.parting, &mut self.writing);
+        if let Some(parting) = self.parting.take() {
+            self.writing = *parting;
+        }
         let mut core = self.shared.core();
         core.ledger.in_flight = self.writing.messages();
         core.gate.change(|terms| terms.in_flight_bytes = self.writing.len());
