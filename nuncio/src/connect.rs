@@ -276,7 +276,7 @@ impl Connect {
         let client = Client::new(Arc::clone(&shared));
         let (first, connected) = oneshot::channel();
         let retry = shared.config.retry_on_initial_connect;
-        runtime.spawn(Driver::new(shared, seed).run(first));
+        runtime.spawn(Box::new(Driver::new(shared, seed)).run(first));
         Ok(Starting { client, connected: (!retry).then_some(connected) })
     }
 }

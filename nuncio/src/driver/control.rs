@@ -1,5 +1,6 @@
 //! What the server says besides messages.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use nuncio_proto::encode;
@@ -99,7 +100,7 @@ impl Driver {
 
     fn learn(&mut self, info: ServerInfo, link: &mut Link) {
         let others = link.info.connect_urls != info.connect_urls;
-        link.info.update(info);
+        Arc::make_mut(&mut link.info).update(info);
         link.take_over(&mut self.shared.core());
         self.learn_servers(link);
         if others {

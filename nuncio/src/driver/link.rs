@@ -65,7 +65,8 @@ pub(crate) struct Link {
     /// Goes out before everything else, between two batches: subscriptions first, and answers to pings.
     pub(crate) urgent: Vec<u8>,
     pub(crate) urgent_written: usize,
-    pub(crate) info: ServerInfo,
+    /// Shared with the handles.
+    pub(crate) info: Arc<ServerInfo>,
     tls: Option<Arc<TlsInfo>>,
     pub(crate) id: ServerId,
     pub(crate) server: String,
@@ -98,7 +99,7 @@ impl Link {
             input,
             urgent: Vec::new(),
             urgent_written: 0,
-            info,
+            info: Arc::new(info),
             id,
             server,
             keepalive: Keepalive::new(config.ping_interval, config.max_pings_out, now()),
@@ -114,7 +115,7 @@ impl Link {
 
     /// Makes what the server said of itself known to the handles.
     pub(crate) fn take_over(&mut self, core: &mut Core) {
-        core.info = Arc::new(self.info.clone());
+        core.info = Arc::clone(&self.info);
         core.server = Some(self.server.clone());
         core.local_addr = self.io.local_addr();
         core.tls.clone_from(&self.tls);

@@ -114,7 +114,8 @@ impl Driver {
         }
     }
 
-    pub(crate) async fn run(mut self, first: First) {
+    // In a box, since a future keeps what it is given twice.
+    pub(crate) async fn run(mut self: Box<Self>, first: First) {
         let reason = self.live(Some(first)).await;
         self.finish(reason);
     }
