@@ -165,6 +165,7 @@ async fn how_large_a_batch_may_be_is_the_servers_to_say() {
 
 #[tokio::test]
 async fn silence_about_the_first_message_does_not_say_that_it_was_not_sent() {
+    needs!(AtomicPublish);
     let (_server, nc, js) = start().await;
     let _unanswered = nc.subscribe("silent").confirmed().await.unwrap();
     let js = js.timeout(std::time::Duration::from_millis(100));
